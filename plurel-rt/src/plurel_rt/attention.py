@@ -1,0 +1,105 @@
+"""Who attends to whom in a context, and the one function that attends.
+
+`Structure` says which cells a cell may look at, for each of the three kinds of attention; `attend` is the only place that
+turns queries, keys and values into an output, so it is where a faster backend goes. Dense masks only: nothing here plans
+groups or compiles kernels. Projections and norms live in `plurel_rt.model`.
+
+Shapes: B sequences, S cells a sequence, R rows a sequence, H heads, E = dim / H.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from attrs import field, frozen
+from torch import Tensor
+from torch.nn import functional
+
+Kind = Literal["column", "feature", "neighbour"]
+"""`column`: cells of the same column of the same table. `feature`: cells of the query's own row and of the rows it points
+at (its parents). `neighbour`: cells of the rows that point at the query's row (its children)."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@frozen(eq=False)
+class Structure:
+    """The visible pairs of a batch as dense masks, and for each kind the queries that see any key at all.
+
+    Attributes:
+        bias: kind -> `[B, 1, S, S]` float, 0 where the query (third axis) may see the key (last axis) and -inf where not; a
+            query that sees nothing has a row of zeros here (so that its softmax is finite) and False in `sees`.
+        sees: kind -> `[B, 1, S, 1]` bool.
+    """
+
+    bias: dict[Kind, Tensor] = field(repr=False)
+    sees: dict[Kind, Tensor] = field(repr=False)
+
+
+def visible_pairs(column: Tensor, row: Tensor, links: Tensor) -> dict[Kind, Tensor]:
+    """Says which cell may look at which, for every kind of attention.
+
+    Args:
+        column: `[B, S]` column id of each cell (of one table only), -1 for padding.
+        row: `[B, S]` row number inside the sequence, -1 for padding.
+        links: `[L, 3]` (sequence, child row, parent row), any number of foreign keys a row.
+
+    Returns:
+        kind -> `[B, S, S]` bool, `[b, query, key]`; padding is False on both sides.
+
+    Source:
+        The masks of the Relational Transformer (Ranjan et al., 2025).
+    """
+    sequences = row.shape[0]
+    rows = int(row.max()) + 1 if row.numel() else 0
+    points_at = torch.zeros(sequences, rows, rows, dtype=torch.bool, device=row.device)
+    points_at[links[:, 0], links[:, 1], links[:, 2]] = True
+    itself = torch.eye(rows, dtype=torch.bool, device=row.device)
+
+    present = row >= 0
+    both = present[:, :, None] & present[:, None, :]
+    return {
+        "column": both & (column[:, :, None] == column[:, None, :]),
+        "feature": both & _of_cells(points_at | itself, row),
+        "neighbour": both & _of_cells(points_at.transpose(1, 2), row),
+    }
+
+
+def _of_cells(of_rows: Tensor, row: Tensor) -> Tensor:
+    """A relation between rows `[B, R, R]` as one between their cells `[B, S, S]` (padding: any value)."""
+    index = row.clamp(min=0)
+    sequence = torch.arange(row.shape[0], device=row.device)[:, None, None]
+    return of_rows[sequence, index[:, :, None], index[:, None, :]]
+
+
+def dense_structure(pairs: dict[Kind, Tensor], dtype: torch.dtype = torch.float32) -> Structure:
+    """The masks in the form that `attend` reads, made once a batch and used by every block.
+
+    Args:
+        pairs: what `visible_pairs` returns.
+        dtype: the dtype of the queries, keys and values.
+    """
+    bias, sees = {}, {}
+    for kind, mask in pairs.items():
+        any_key = mask.any(dim=-1, keepdim=True)
+        hidden = any_key & ~mask
+        zeros = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
+        bias[kind] = zeros.masked_fill_(hidden, -torch.inf)[:, None]
+        sees[kind] = any_key[:, None]
+    return Structure(bias=bias, sees=sees)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, structure: Structure, kind: Kind) -> Tensor:
+    """Scaled dot-product attention over the pairs that `kind` makes visible; scale 1 / sqrt(E).
+
+    Args:
+        query: `[B, H, S, E]`; so are `key` and `value`.
+        structure: the batch's structure, of the same S and dtype.
+        kind: which of its masks.
+
+    Returns:
+        `[B, H, S, E]`. A query that sees no key gets exactly 0 and sends back a gradient of exactly 0.
+    """
+    mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=structure.bias[kind])
+    return mixed.masked_fill(~structure.sees[kind], 0.0)

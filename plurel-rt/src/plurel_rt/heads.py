@@ -1,0 +1,116 @@
+"""From a masked cell's last hidden state to a loss and a prediction, one head for each encoding that can be asked for.
+
+A head is a torch module with `encodings`, `initialise`, `loss` and `predict` (the protocol `Head`); it is contributed by the
+hook `plurel_heads`, these four like anyone's. It sees target cells only, never the context: N of them, hidden states
+`[N, dim]`. The built-in heads are single linear layers, so that their weights are `weight` and `bias` as in published checkpoints.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from plurel_rt.batch import Encoding, Targets
+
+DECODER_STD = 0.02
+"""Decoders start small: a fresh model predicts about the mean of every column."""
+
+
+@runtime_checkable
+class Head(Protocol):
+    """What the model asks of a head; `HeadContract` of the author kit checks it."""
+
+    encodings: tuple[Encoding, ...]
+    """The encodings whose masked cells this head answers for."""
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draws every parameter anew from `generator`, and from nothing else."""
+
+    def loss(self, hidden: Tensor, targets: Targets) -> Tensor:
+        """`[N, dim]` hidden states and their true values -> `[N]` losses, not reduced."""
+
+    def predict(self, hidden: Tensor, targets: Targets) -> Tensor:
+        """`[N, dim]` -> `[N]` f64 values in the column's own unit, or `[N, W]` for texts.
+
+        Reads only `mean` and `std` of `targets`, never a label.
+        """
+
+
+class LinearHead(nn.Linear):
+    """The common part of the built-in heads: one linear layer with a small start and a bias of 0."""
+
+    encodings: tuple[Encoding, ...] = ()
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Weights N(0, 0.02^2), bias 0."""
+        nn.init.normal_(self.weight, std=DECODER_STD, generator=generator)
+        nn.init.zeros_(self.bias)
+
+
+class ValueHead(LinearHead):
+    """One number a cell, standardised; the loss is Huber's with delta 1 on the standardised value."""
+
+    def __init__(self, dim: int, text_width: int) -> None:
+        super().__init__(dim, 1)
+
+    def loss(self, hidden: Tensor, targets: Targets) -> Tensor:
+        """Huber loss (delta 1) of the standardised value."""
+        return functional.huber_loss(self(hidden)[:, 0], targets.label, reduction="none", delta=1.0)
+
+    def predict(self, hidden: Tensor, targets: Targets) -> Tensor:
+        """The value in its own unit: standardised output * std + mean."""
+        return self(hidden)[:, 0].double() * targets.std + targets.mean
+
+
+class NumberHead(ValueHead):
+    """Numbers, in the column's unit."""
+
+    encodings = (Encoding.NUMBER,)
+
+
+class DatetimeHead(ValueHead):
+    """Moments in time, in microseconds since 1970."""
+
+    encodings = (Encoding.DATETIME,)
+
+
+class BooleanHead(LinearHead):
+    """One logit a cell; the loss is binary cross-entropy against "the standardised value is above 0"."""
+
+    encodings = (Encoding.BOOLEAN,)
+
+    def __init__(self, dim: int, text_width: int) -> None:
+        super().__init__(dim, 1)
+
+    def loss(self, hidden: Tensor, targets: Targets) -> Tensor:
+        """Binary cross-entropy; a true boolean is one whose z-score is positive."""
+        truth = (targets.label > 0).to(hidden.dtype)
+        return functional.binary_cross_entropy_with_logits(self(hidden)[:, 0], truth, reduction="none")
+
+    def predict(self, hidden: Tensor, targets: Targets) -> Tensor:
+        """The probability of True, in [0, 1]."""
+        return torch.sigmoid(self(hidden)[:, 0].double())
+
+
+class TextHead(LinearHead):
+    """Texts and categories, as vectors of the embedder's space.
+
+    The loss is 1 - cosine similarity to the true text's embedding: embedders differ in the length of their vectors, and
+    only the direction says which text it is.
+    """
+
+    encodings = (Encoding.TEXT, Encoding.CATEGORY)
+
+    def __init__(self, dim: int, text_width: int) -> None:
+        super().__init__(dim, text_width)
+
+    def loss(self, hidden: Tensor, targets: Targets) -> Tensor:
+        """1 - cos(prediction, truth), in [0, 2]."""
+        return 1.0 - functional.cosine_similarity(self(hidden), targets.label_vector, dim=-1, eps=1e-6)
+
+    def predict(self, hidden: Tensor, targets: Targets) -> Tensor:
+        """`[N, W]` direction of the predicted text in the embedder's space, of unit length."""
+        return functional.normalize(self(hidden), dim=-1, eps=1e-6)

@@ -1,0 +1,257 @@
+"""The Relational Transformer, variant `rt-plurel`: cells of a relational context as tokens, one masked cell predicted.
+
+Reads from top to bottom. Which cells see which is `plurel_rt.attention`; what a prediction is worth is `plurel_rt.heads`;
+training is `plurel_rt.trainer`. Parameter names are those of the published PluRel checkpoints.
+
+Shapes:
+    B  sequences of a batch               D  dim, the width of a token
+    S  cells of a sequence                H  attention heads, each E = D / H wide
+    U  distinct texts of a batch          W  width of a text embedding
+    F  ff, the inner width of SwiGLU
+
+Source: Ranjan et al., "Relational Transformer" (2025); PluRel, arXiv 2602.04029.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from attrs import field, frozen, validators
+from torch import Tensor, nn
+from torch.nn import functional
+
+from plurel_rt.attention import Kind, Structure, attend, dense_structure, visible_pairs
+from plurel_rt.batch import Encoding, TensorBatch
+from plurel_rt.heads import BooleanHead, DatetimeHead, Head, NumberHead, TextHead
+
+ENCODER_OF = {
+    Encoding.NUMBER: "number",
+    Encoding.TEXT: "text",
+    Encoding.DATETIME: "datetime",
+    Encoding.BOOLEAN: "boolean",
+    Encoding.CATEGORY: "text",
+}
+"""Which encoder, norm and mask embedding a cell uses: categories are read as texts."""
+
+SCALAR = (Encoding.NUMBER, Encoding.DATETIME, Encoding.BOOLEAN)
+
+KIND_KEYS: dict[str, Kind] = {"col": "column", "feat": "feature", "nbr": "neighbour"}
+"""Published parameter names of the three attentions, in the order in which a block runs them."""
+
+
+@frozen(kw_only=True)
+class ModelConfig:
+    """The size of an `rt-plurel`. The defaults are the published one (19.2 million parameters)."""
+
+    dim: int = field(default=256, validator=validators.ge(1))
+    depth: int = field(default=12, validator=validators.ge(1))
+    heads: int = field(default=8, validator=validators.ge(1))
+    ff: int = field(default=1024, validator=validators.ge(1))
+
+    def __attrs_post_init__(self) -> None:
+        if self.dim % self.heads:
+            raise ValueError(
+                f"dim {self.dim} is not a multiple of heads {self.heads}; every head takes dim / heads features"
+            )
+
+
+class Attention(nn.Module):
+    """One kind of attention: q/k RMSNorm per head, heads are contiguous slices of D."""
+
+    def __init__(self, config: ModelConfig, kind: Kind) -> None:
+        super().__init__()
+        self.kind: Kind = kind
+        self.heads = config.heads
+        self.wq = nn.Linear(config.dim, config.dim, bias=False)
+        self.wk = nn.Linear(config.dim, config.dim, bias=False)
+        self.wv = nn.Linear(config.dim, config.dim, bias=False)
+        self.wo = nn.Linear(config.dim, config.dim, bias=False)
+        self.q_norm = nn.RMSNorm(config.dim // config.heads)
+        self.k_norm = nn.RMSNorm(config.dim // config.heads)
+
+    def forward(self, x: Tensor, structure: Structure) -> Tensor:
+        """`[B, S, D]` -> `[B, S, D]`; exactly 0 for a cell that sees no key."""
+
+        def split(y: Tensor) -> Tensor:  # [B, S, D] -> [B, S, H, E]
+            return y.unflatten(-1, (self.heads, -1))
+
+        query = self.q_norm(split(self.wq(x))).transpose(1, 2)  # [B, H, S, E]
+        key = self.k_norm(split(self.wk(x))).transpose(1, 2)
+        value = split(self.wv(x)).transpose(1, 2)
+        mixed = attend(query, key, value, structure, self.kind)
+        return self.wo(mixed.transpose(1, 2).flatten(-2))  # type: ignore[no-any-return]
+
+
+class SwiGLU(nn.Module):
+    """w2(silu(w1 x) * w3 x)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.w1 = nn.Linear(config.dim, config.ff, bias=False)
+        self.w3 = nn.Linear(config.dim, config.ff, bias=False)
+        self.w2 = nn.Linear(config.ff, config.dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, S, D]` -> `[B, S, D]`."""
+        return self.w2(functional.silu(self.w1(x)) * self.w3(x))  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    """Column, feature and neighbour attention, then SwiGLU; each adds f(norm(x)) to x."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.norms = nn.ModuleDict({key: nn.RMSNorm(config.dim) for key in (*KIND_KEYS, "ffn")})
+        self.attns = nn.ModuleDict({key: Attention(config, kind) for key, kind in KIND_KEYS.items()})
+        self.ffn = SwiGLU(config)
+
+    def forward(self, x: Tensor, structure: Structure) -> Tensor:
+        """`[B, S, D]` -> `[B, S, D]`."""
+        for key, attention in self.attns.items():
+            x = x + attention(self.norms[key](x), structure)
+        return x + self.ffn(self.norms["ffn"](x))  # type: ignore[no-any-return]
+
+
+class RelationalTransformer(nn.Module):
+    """`rt-plurel` with its heads. Calling it gives the loss of every sequence; `predict` gives values.
+
+    Args:
+        config: its size.
+        text_width: W, the width of the embedder's vectors.
+        heads: head name -> head; the built-in four by default. Each encoding must have one.
+        seed: every parameter is drawn from a `torch.Generator` of this seed; the global generators are neither read nor
+            moved. Matrices N(0, 1 / inputs), those that write to the residual stream (wo, w2) divided by sqrt(4 depth),
+            the number of branches that add up there; mask embeddings N(0, 1), like the normalised cells they stand for;
+            biases 0, norms 1, decoders as their heads say.
+
+    Raises:
+        ValueError: an encoding has no head, or two.
+    """
+
+    def __init__(
+        self, config: ModelConfig, text_width: int, heads: Mapping[str, Head] | None = None, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.text_width = text_width
+        with torch.random.fork_rng(devices=[]):  # torch's layers draw on construction; `_initialise` draws again
+            if heads is None:
+                heads = builtin_heads(config.dim, text_width)
+            inputs = {"number": 1, "datetime": 1, "boolean": 1, "text": text_width, "col_name": text_width}
+            self.enc_dict = nn.ModuleDict({k: nn.Linear(n, config.dim) for k, n in inputs.items()})
+            self.norm_dict = nn.ModuleDict({k: nn.RMSNorm(config.dim) for k in inputs})
+            self.mask_embs = nn.ParameterDict(
+                {k: nn.Parameter(torch.empty(config.dim)) for k in inputs if k != "col_name"}
+            )
+            self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+            self.norm_out = nn.RMSNorm(config.dim)
+            self.dec_dict = nn.ModuleDict(heads)  # type: ignore[arg-type]
+        self.head_of = _head_of(heads)
+        self._initialise(torch.Generator().manual_seed(seed))
+
+    def _initialise(self, generator: torch.Generator) -> None:
+        branches = 4 * self.config.depth
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Linear) and not name.startswith("dec_dict."):
+                std = 1.0 / math.sqrt(module.in_features)
+                if name.endswith((".wo", ".w2")):
+                    std /= math.sqrt(branches)
+                nn.init.normal_(module.weight, std=std, generator=generator)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for embedding in self.mask_embs.values():
+            nn.init.normal_(embedding, generator=generator)
+        for head in self.dec_dict.values():
+            head.initialise(generator)  # type: ignore[operator]
+
+    def tokens(self, batch: TensorBatch) -> Tensor:
+        """Every cell as the sum of what its column is called and what it holds.
+
+        Returns:
+            `[B, S, D]`: RMSNorm(W name + b) + RMSNorm(W_type value + b); a masked cell has its type's learned vector in
+            place of the second term; padding has 0 in both.
+        """
+        names = self.norm_dict["col_name"](self.enc_dict["col_name"](batch.texts))  # [U, D]
+        texts = self.norm_dict["text"](self.enc_dict["text"](batch.texts))  # [U, D]
+        name = names[batch.column_text.clamp(min=0)].masked_fill((batch.column_text < 0)[..., None], 0.0)
+        content = torch.zeros_like(name)
+        for encoding, key in ENCODER_OF.items():
+            of_type = batch.encoding == encoding
+            masked = of_type & batch.is_target
+            shown = of_type & ~batch.is_target
+            if encoding in SCALAR:
+                content[shown] = self.norm_dict[key](self.enc_dict[key](batch.value[shown][:, None]))
+            else:
+                content[shown] = texts[batch.text[shown]]
+            content[masked] = self.mask_embs[key]
+        return name + content
+
+    def encode(self, batch: TensorBatch) -> Tensor:
+        """Last hidden state of every cell, `[B, S, D]`, after the output norm."""
+        x = self.tokens(batch)
+        structure = dense_structure(visible_pairs(batch.column, batch.row, batch.links), x.dtype)
+        for block in self.blocks:
+            x = block(x, structure)
+        return self.norm_out(x)  # type: ignore[no-any-return]
+
+    def forward(self, batch: TensorBatch) -> Tensor:
+        """The loss of every sequence, `[B]`: that of its one masked cell, by the head of the cell's encoding."""
+        hidden = self.encode(batch)[batch.is_target]  # [B, D], in sequence order
+        losses = hidden.new_zeros(hidden.shape[0])
+        for head, sequences in self._by_head(batch):
+            losses[sequences] = head.loss(hidden[sequences], batch.targets_at(sequences))
+        return losses
+
+    def predict(self, batch: TensorBatch) -> Tensor:
+        """The masked cells' values, `[B]` f64, in their own units (booleans: the probability of True).
+
+        Raises:
+            ValueError: a target is a text or a category; those are vectors, ask their head.
+        """
+        hidden = self.encode(batch)[batch.is_target]
+        values = torch.zeros(hidden.shape[0], dtype=torch.float64, device=hidden.device)
+        for head, sequences in self._by_head(batch):
+            predicted = head.predict(hidden[sequences], batch.targets_at(sequences))
+            if predicted.dim() != 1:
+                raise ValueError(
+                    f"{type(head).__name__} predicts vectors, not numbers; use `encode` and the head's own `predict`"
+                )
+            values[sequences] = predicted
+        return values
+
+    def _by_head(self, batch: TensorBatch) -> list[tuple[Head, Tensor]]:
+        """The heads that this batch needs, each with its sequences `[N]`."""
+        needed: dict[str, Tensor] = {}
+        for encoding, name in self.head_of.items():
+            mask = batch.label_encoding == encoding
+            needed[name] = needed[name] | mask if name in needed else mask
+        pairs = [(self.dec_dict[name], mask.nonzero()[:, 0]) for name, mask in needed.items()]
+        return [(head, sequences) for head, sequences in pairs if len(sequences)]  # type: ignore[misc]
+
+
+def builtin_heads(dim: int, text_width: int) -> dict[str, Head]:
+    """The four heads that `rt-plurel` comes with, by their published names."""
+    return {
+        "number": NumberHead(dim, text_width),
+        "datetime": DatetimeHead(dim, text_width),
+        "boolean": BooleanHead(dim, text_width),
+        "text": TextHead(dim, text_width),
+    }
+
+
+def _head_of(heads: Mapping[str, Head]) -> dict[Encoding, str]:
+    """Encoding -> name of the one head that answers for it."""
+    head_of: dict[Encoding, str] = {}
+    for name, head in heads.items():
+        for encoding in head.encodings:
+            if encoding in head_of:
+                raise ValueError(
+                    f"heads {head_of[encoding]!r} and {name!r} both answer for {encoding.name.lower()} cells; choose one"
+                )
+            head_of[encoding] = name
+    missing = [encoding.name.lower() for encoding in Encoding if encoding not in head_of]
+    if missing:
+        raise ValueError(f"no head answers for {', '.join(missing)} cells; given heads: {', '.join(heads)}")
+    return head_of
