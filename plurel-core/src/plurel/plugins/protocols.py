@@ -123,20 +123,43 @@ class TableModel(Protocol):
         ...
 
 
+class ForeignRows(Protocol):
+    """The parent rows of a block's rows, as its causal nodes see them.
+
+    Columns are counted as in `MechanismRequest.foreign`. A row whose key is null has no parent.
+    """
+
+    def values(self, index: int) -> NDArray[Any]:
+        """A parent column, `[rows]` f32 (NaN without parent) or int64 labels (-1 without parent)."""
+        ...
+
+    def encodings(self) -> F32:
+        """Every column as a vector, shared by all nodes: `[columns, rows, dim]`; zeros without parent."""
+        ...
+
+    def joined(self, aggregation: Aggregation) -> Sequence[F32]:
+        """What is to stand beside a node's own encodings in `aggregation`'s stack, each `[rows, dim]`.
+
+        One array a foreign key where the aggregation is associative (joined over parent rows once, then
+        gathered), one a column otherwise. Read only: the arrays belong to all nodes of the block.
+        """
+        ...
+
+
 class NodePlan(Protocol):
-    """One causal node's function."""
+    """One causal node's function. It holds no array of rows and it pickles."""
 
     @property
     def noise_shape(self) -> tuple[int, ...]:
         """Shape of the exogenous noise of a row; `()` for a scalar, `(0,)` for none."""
         ...
 
-    def compute(self, inputs: Sequence[NDArray[Any]], foreign: F32 | None, noise: F32) -> NDArray[Any]:
-        """Values of a block.
+    def compute(self, inputs: Sequence[NDArray[Any]], foreign: ForeignRows | None, noise: F32) -> NDArray[Any]:
+        """Values of a block; a row's value depends on that row's inputs and noise only.
 
         Args:
             inputs: values of the inputs, each `[rows]` f32 or int64 labels, in the request's order.
-            foreign: encodings of the parent rows' columns, `[encodings, rows, dim]`, or None.
+            foreign: the parent rows, None in a table without parents.
             noise: `[rows, *noise_shape]`.
 
         Returns:
@@ -157,15 +180,25 @@ class Activation(Protocol):
     """Draws elementwise functions."""
 
     def draw(self, stream: Stream) -> Callable[[F32], F32]:
-        """The function, f32 in and out, NaN to NaN."""
+        """The function, f32 in and out, NaN to NaN; it may write into its argument, and it pickles."""
         ...
 
 
 class Aggregation(Protocol):
-    """Joins encodings."""
+    """Joins encodings. Subclass it to take the defaults."""
+
+    associative: bool = False
+    """Whether joining joined parts equals joining all: such parts are joined over parent rows once."""
+
+    neutral: float = 0.0
+    """What stands for an absent part, such as the parent of a null key: 0 in a sum, 1 in a product."""
+
+    def foreign_weight(self, columns: int) -> float:
+        """Weight of each encoding of a parent row that has `columns` of them."""
+        return 1.0
 
     def __call__(self, stack: F32) -> F32:
-        """`[edges, rows, dim] -> [rows, dim]`, in place where it likes to."""
+        """`[edges, rows, dim] -> [rows, dim]`; it may write into the stack and return a part of it."""
         ...
 
 
@@ -173,7 +206,7 @@ class Initializer(Protocol):
     """Draws weights."""
 
     def draw(self, shape: tuple[int, ...], stream: Stream) -> F32:
-        """Weights of a shape, matrices as (inputs, outputs)."""
+        """Independent matrices: `shape` ends in (inputs, outputs), axes before them are a stack."""
         ...
 
 

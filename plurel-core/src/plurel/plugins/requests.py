@@ -100,7 +100,7 @@ class ParentTable:
         table: its schema.
         columns: its planned columns, those that a later stage drops included.
         values: for each column name the whole column, `[parent rows] f32` or `int64` labels
-            (memory-mapped); None while only a plan is wanted.
+            (memory-mapped); empty while only a plan is wanted.
         mode: what the parent's table model says of how its columns are to be read (`eager`, `lazy`, ...).
     """
 
@@ -122,6 +122,14 @@ class Parts(Protocol):
 
         A choice of contributions gives the built contribution, any other choice its value.
         """
+        ...
+
+    def draw_many(self, choice: str, count: int, stream: Stream) -> Sequence[Any]:
+        """The same, `count` independent draws from one generator of the stream: a node's layers at a time."""
+        ...
+
+    def draw_entry(self, choice: str, stream: Stream) -> tuple[Any, Any]:
+        """Draw a contribution: its ledger entry (`entry.record.name`) and the built object."""
         ...
 
 
@@ -154,7 +162,7 @@ class BlockRequest:
         stop: the row after its last.
         parent_rows: for each foreign key column the parent's row of every row of the block,
             `[rows] int64`, -1 where the key is null.
-        do: column names held at a value by an intervention.
+        do: columns held at a value by an intervention, by name (a category at a label).
     """
 
     index: int
@@ -177,14 +185,12 @@ class NodeInput:
         kind: `number` or `category`.
         categories: number of labels of a category, else None.
         weight: the edge's weight.
-        origin: `own` for a node of the same table, `foreign` for a parent row's column.
-        name: the node's number, or `<foreign key>.<column>`.
+        name: the node's number, or `<foreign key>.<column>` for a parent row's column.
     """
 
     kind: Literal["number", "category"]
-    weight: float
+    weight: float = 1.0
     categories: int | None = None
-    origin: Literal["own", "foreign"] = "own"
     name: str = ""
 
 
@@ -193,20 +199,23 @@ class MechanismRequest:
     """A causal node's function is wanted.
 
     Attributes:
-        inputs: its inputs inside the table, in the order in which `compute` gets them.
+        inputs: its inputs inside the table, in the order in which `compute` gets them; at least one.
+        foreign: the parent rows' columns, in the order in which `ForeignRows` counts them; every node of
+            the table has the same ones.
         output: `number` or `category`.
         categories: number of labels where the output is a category.
         dim: width of an encoding.
-        parts: the run's choices (activations, initialisers, aggregations, noises, ...).
+        parts: the run's choices (activations, initialisers, aggregations, ...).
         stream: this node's own stream.
     """
 
     inputs: tuple[NodeInput, ...]
     output: Literal["number", "category"]
-    categories: int | None
     dim: int
     parts: Parts
     stream: Stream
+    foreign: tuple[NodeInput, ...] = ()
+    categories: int | None = None
 
 
 @frozen(kw_only=True)
@@ -223,11 +232,11 @@ class SourceRequest:
     """
 
     output: Literal["number", "category"]
-    categories: int | None
     rows: int
     role: Literal["entity", "activity"]
     parts: Parts
     stream: Stream
+    categories: int | None = None
 
 
 @frozen(kw_only=True)
