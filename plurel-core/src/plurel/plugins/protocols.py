@@ -76,7 +76,8 @@ class Timeline(Protocol):
 class TablePlan(Protocol):
     """The plan of one table: everything drawn, no row made yet.
 
-    A run goes: `raw` for each block, `summarize` and `merge` in block order, `fit`, then `apply` for each block.
+    A run goes: `raw` for each block, `summarize` and `merge` in block order, `fit`, then `apply` for each
+    block.
     """
 
     @property
@@ -154,7 +155,9 @@ class NodePlan(Protocol):
         """Shape of the exogenous noise of a row; `()` for a scalar, `(0,)` for none."""
         ...
 
-    def compute(self, inputs: Sequence[NDArray[Any]], foreign: ForeignRows | None, noise: F32) -> NDArray[Any]:
+    def compute(
+        self, inputs: Sequence[NDArray[Any]], foreign: ForeignRows | None, noise: F32
+    ) -> NDArray[Any]:
         """Values of a block; a row's value depends on that row's inputs and noise only.
 
         Args:
@@ -193,7 +196,7 @@ class Aggregation(Protocol):
     neutral: float = 0.0
     """What stands for an absent part, such as the parent of a null key: 0 in a sum, 1 in a product."""
 
-    def foreign_weight(self, columns: int) -> float:
+    def foreign_weight(self, columns: int) -> float:  # noqa: ARG002
         """Weight of each encoding of a parent row that has `columns` of them."""
         return 1.0
 

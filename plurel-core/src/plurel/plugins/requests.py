@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from plurel.plugins.protocols import Activation, Aggregation, Initializer, Noise
-    from plurel.schema import Column, ForeignKey, Table
+    from plurel.schema import ForeignKey, Table
     from plurel.seeding import Stream
 
 BLOCK_ROWS = 4096
