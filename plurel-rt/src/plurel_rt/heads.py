@@ -1,8 +1,9 @@
 """From a masked cell's last hidden state to a loss and a prediction, one head for each encoding that can be asked for.
 
-A head is a torch module with `encodings`, `initialise`, `loss` and `predict` (the protocol `Head`); it is contributed by the
-hook `plurel_heads`, these four like anyone's. It sees target cells only, never the context: N of them, hidden states
-`[N, dim]`. The built-in heads are single linear layers, so that their weights are `weight` and `bias` as in published checkpoints.
+A head is a torch module with `encodings`, `initialise`, `loss` and `predict` (the protocol `Head`), made of a config that
+has the fields of `HeadConfig`; it is contributed by the hook `plurel_heads`, these four like anyone's. It sees target cells
+only, never the context: N of them, hidden states `[N, dim]`. The built-in heads are single linear layers, so that their
+weights are `weight` and `bias` as in published checkpoints.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 import torch
+from attrs import field, frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -17,6 +19,19 @@ from plurel_rt.batch import Encoding, Targets
 
 DECODER_STD = 0.02
 """Decoders start small: a fresh model predicts about the mean of every column."""
+
+
+@frozen(kw_only=True)
+class HeadConfig:
+    """What every head is told by the model that it is part of; a head's own config adds its parameters.
+
+    Attributes:
+        dim: width of a hidden state.
+        text_width: width of the embedder's vectors.
+    """
+
+    dim: int = field(default=256, validator=validators.ge(1))
+    text_width: int = field(default=384, validator=validators.ge(1))
 
 
 @runtime_checkable
@@ -53,8 +68,8 @@ class LinearHead(nn.Linear):
 class ValueHead(LinearHead):
     """One number a cell, standardised; the loss is Huber's with delta 1 on the standardised value."""
 
-    def __init__(self, dim: int, text_width: int) -> None:
-        super().__init__(dim, 1)
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__(config.dim, 1)
 
     def loss(self, hidden: Tensor, targets: Targets) -> Tensor:
         """Huber loss (delta 1) of the standardised value."""
@@ -82,8 +97,8 @@ class BooleanHead(LinearHead):
 
     encodings = (Encoding.BOOLEAN,)
 
-    def __init__(self, dim: int, text_width: int) -> None:
-        super().__init__(dim, 1)
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__(config.dim, 1)
 
     def loss(self, hidden: Tensor, targets: Targets) -> Tensor:
         """Binary cross-entropy; a true boolean is one whose z-score is positive."""
@@ -104,8 +119,8 @@ class TextHead(LinearHead):
 
     encodings = (Encoding.TEXT, Encoding.CATEGORY)
 
-    def __init__(self, dim: int, text_width: int) -> None:
-        super().__init__(dim, text_width)
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__(config.dim, config.text_width)
 
     def loss(self, hidden: Tensor, targets: Targets) -> Tensor:
         """1 - cos(prediction, truth), in [0, 2]."""

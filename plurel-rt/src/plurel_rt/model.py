@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from plurel_rt.attention import Kind, Structure, attend, dense_structure, visible_pairs
 from plurel_rt.batch import Encoding, TensorBatch
-from plurel_rt.heads import BooleanHead, DatetimeHead, Head, NumberHead, TextHead
+from plurel_rt.heads import BooleanHead, DatetimeHead, Head, HeadConfig, NumberHead, TextHead
 
 ENCODER_OF = {
     Encoding.NUMBER: "number",
@@ -43,12 +43,25 @@ KIND_KEYS: dict[str, Kind] = {"col": "column", "feat": "feature", "nbr": "neighb
 
 @frozen(kw_only=True)
 class ModelConfig:
-    """The size of an `rt-plurel`. The defaults are the published one (19.2 million parameters)."""
+    """An `rt-plurel` before training. The defaults are the published size (19.2 million parameters).
+
+    Attributes:
+        dim: D, width of a token.
+        depth: number of blocks.
+        heads: H, attention heads; divides `dim`.
+        ff: F, inner width of SwiGLU.
+        text_width: W, width of the embedder's vectors; a training run sets it to that of its stores.
+        seed: of the initial parameters; a training run derives it from its own.
+        decoders: names of the contributed heads, one for every encoding.
+    """
 
     dim: int = field(default=256, validator=validators.ge(1))
     depth: int = field(default=12, validator=validators.ge(1))
     heads: int = field(default=8, validator=validators.ge(1))
     ff: int = field(default=1024, validator=validators.ge(1))
+    text_width: int = field(default=384, validator=validators.ge(1))
+    seed: int = field(default=0, validator=validators.ge(0))
+    decoders: tuple[str, ...] = ("number", "datetime", "boolean", "text")
 
     def __attrs_post_init__(self) -> None:
         if self.dim % self.heads:
@@ -117,29 +130,28 @@ class Block(nn.Module):
 class RelationalTransformer(nn.Module):
     """`rt-plurel` with its heads. Calling it gives the loss of every sequence; `predict` gives values.
 
+    Every parameter is drawn from a `torch.Generator` of `config.seed`; the global generators are neither read nor moved.
+    Matrices start as N(0, 1 / inputs), those that write to the residual stream (wo, w2) divided by sqrt(4 depth), the
+    number of branches that add up there; mask embeddings as N(0, 1), like the normalised cells they stand for; biases as 0,
+    norms as 1, decoders as their heads say.
+
     Args:
         config: its size.
-        text_width: W, the width of the embedder's vectors.
-        heads: head name -> head; the built-in four by default. Each encoding must have one.
-        seed: every parameter is drawn from a `torch.Generator` of this seed; the global generators are neither read nor
-            moved. Matrices N(0, 1 / inputs), those that write to the residual stream (wo, w2) divided by sqrt(4 depth),
-            the number of branches that add up there; mask embeddings N(0, 1), like the normalised cells they stand for;
-            biases 0, norms 1, decoders as their heads say.
+        heads: head name -> head, one for every encoding; the built-in four by default. (`config.decoders` are names for
+            `build` to look up; this class knows no plugins.)
 
     Raises:
         ValueError: an encoding has no head, or two.
     """
 
-    def __init__(
-        self, config: ModelConfig, text_width: int, heads: Mapping[str, Head] | None = None, seed: int = 0
-    ) -> None:
+    def __init__(self, config: ModelConfig, heads: Mapping[str, Head] | None = None) -> None:
         super().__init__()
         self.config = config
-        self.text_width = text_width
         with torch.random.fork_rng(devices=[]):  # torch's layers draw on construction; `_initialise` draws again
             if heads is None:
-                heads = builtin_heads(config.dim, text_width)
-            inputs = {"number": 1, "datetime": 1, "boolean": 1, "text": text_width, "col_name": text_width}
+                heads = builtin_heads(HeadConfig(dim=config.dim, text_width=config.text_width))
+            width = config.text_width
+            inputs = {"number": 1, "datetime": 1, "boolean": 1, "text": width, "col_name": width}
             self.enc_dict = nn.ModuleDict({k: nn.Linear(n, config.dim) for k, n in inputs.items()})
             self.norm_dict = nn.ModuleDict({k: nn.RMSNorm(config.dim) for k in inputs})
             self.mask_embs = nn.ParameterDict(
@@ -149,7 +161,7 @@ class RelationalTransformer(nn.Module):
             self.norm_out = nn.RMSNorm(config.dim)
             self.dec_dict = nn.ModuleDict(heads)  # type: ignore[arg-type]
         self.head_of = _head_of(heads)
-        self._initialise(torch.Generator().manual_seed(seed))
+        self._initialise(torch.Generator().manual_seed(config.seed))
 
     def _initialise(self, generator: torch.Generator) -> None:
         branches = 4 * self.config.depth
@@ -231,13 +243,27 @@ class RelationalTransformer(nn.Module):
         return [(head, sequences) for head, sequences in pairs if len(sequences)]  # type: ignore[misc]
 
 
-def builtin_heads(dim: int, text_width: int) -> dict[str, Head]:
+def build(config: ModelConfig) -> RelationalTransformer:
+    """An untrained `rt-plurel` with the heads that its config names; the factory of the contribution `rt-plurel`.
+
+    Raises:
+        plurel.errors.UnknownNameError: a decoder that no installed plugin contributes.
+    """
+    from plurel.plugins import get_ledger
+
+    sizes = {"dim": config.dim, "text_width": config.text_width}
+    with torch.random.fork_rng(devices=[]):
+        heads = {name: get_ledger().find("heads", name).build(sizes) for name in config.decoders}
+    return RelationalTransformer(config, heads)
+
+
+def builtin_heads(config: HeadConfig) -> dict[str, Head]:
     """The four heads that `rt-plurel` comes with, by their published names."""
     return {
-        "number": NumberHead(dim, text_width),
-        "datetime": DatetimeHead(dim, text_width),
-        "boolean": BooleanHead(dim, text_width),
-        "text": TextHead(dim, text_width),
+        "number": NumberHead(config),
+        "datetime": DatetimeHead(config),
+        "boolean": BooleanHead(config),
+        "text": TextHead(config),
     }
 
 

@@ -1,0 +1,73 @@
+"""Losses of the built-in heads against their definitions."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from plurel_rt.batch import Targets
+from plurel_rt.heads import BooleanHead, DatetimeHead, Head, HeadConfig, NumberHead, TextHead
+
+CONFIG = HeadConfig(dim=2, text_width=3)
+
+
+def targets(label: list[float], vectors: list[list[float]] | None = None) -> Targets:
+    n = len(label)
+    return Targets(
+        label=torch.tensor(label),
+        label_vector=torch.tensor(vectors) if vectors else torch.zeros(n, 3),
+        mean=torch.full((n,), 10.0, dtype=torch.float64),
+        std=torch.full((n,), 2.0, dtype=torch.float64),
+    )
+
+
+def ready(head: torch.nn.Linear, weight: list[list[float]], bias: list[float]) -> torch.nn.Linear:
+    with torch.no_grad():
+        head.weight.copy_(torch.tensor(weight))
+        head.bias.copy_(torch.tensor(bias))
+    return head
+
+
+@pytest.mark.parametrize("kind", [NumberHead, DatetimeHead])
+def test_values_cost_huber_with_delta_one_on_the_standardised_value(kind: type[NumberHead]) -> None:
+    head = ready(kind(CONFIG), [[1.0, 0.0]], [0.5])
+    hidden = torch.tensor([[0.0, 9.0], [2.5, 9.0]])  # predictions 0.5 and 3.0
+    truth = targets([0.0, 0.0])
+    torch.testing.assert_close(head.loss(hidden, truth), torch.tensor([0.5 * 0.5**2, 3.0 - 0.5]))
+    torch.testing.assert_close(head.predict(hidden, truth), torch.tensor([11.0, 16.0], dtype=torch.float64))
+
+
+def test_booleans_cost_cross_entropy_of_the_z_score_being_positive() -> None:
+    head = ready(BooleanHead(CONFIG), [[1.0, 0.0]], [0.0])
+    hidden = torch.tensor([[2.0, 0.0], [2.0, 0.0]])
+    truth = targets([0.3, -4.0])
+    p = 1 / (1 + math.exp(-2.0))
+    torch.testing.assert_close(head.loss(hidden, truth), torch.tensor([-math.log(p), -math.log(1 - p)]))
+    torch.testing.assert_close(head.predict(hidden, truth), torch.tensor([p, p], dtype=torch.float64))
+
+
+def test_texts_cost_the_cosine_whatever_the_length_of_the_vectors() -> None:
+    head = ready(TextHead(CONFIG), [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], [0.0, 0.0, 0.0])
+    hidden = torch.tensor([[5.0, 0.0], [5.0, 0.0], [5.0, 0.0]])
+    truth = targets([0.0] * 3, [[0.1, 0.0, 0.0], [0.0, 7.0, 0.0], [-3.0, 0.0, 0.0]])
+    torch.testing.assert_close(head.loss(hidden, truth), torch.tensor([0.0, 1.0, 2.0]))
+    torch.testing.assert_close(head.predict(hidden, truth)[0], torch.tensor([1.0, 0.0, 0.0]))
+
+
+@pytest.mark.parametrize("kind", [NumberHead, DatetimeHead, BooleanHead, TextHead])
+def test_heads_keep_their_protocol_and_draw_from_the_given_generator_only(kind: type[TextHead]) -> None:
+    head = kind(CONFIG)
+    assert isinstance(head, Head)
+    before = torch.get_rng_state()
+    head.initialise(torch.Generator().manual_seed(5))
+    first = head.weight.clone()
+    head.initialise(torch.Generator().manual_seed(5))
+    assert torch.equal(head.weight, first)
+    assert torch.equal(torch.get_rng_state(), before)
+    for n in (0, 1, 2):
+        hidden = torch.ones(n, 2, requires_grad=True)
+        truth = targets([1.0] * n, [[1.0, 0.0, 0.0]] * n) if n else targets([])
+        assert head.loss(hidden, truth).shape == (n,)
+        assert len(head.predict(hidden, truth)) == n
