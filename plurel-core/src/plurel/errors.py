@@ -46,3 +46,7 @@ class DatabaseError(PlurelError):
 
 class GenerationError(PlurelError):
     """A database that could not be generated as asked."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin that does not work, or will not work for long; everything else goes on."""
