@@ -137,7 +137,8 @@ class TableRequest:
     """The values of one table are wanted.
 
     Attributes:
-        table: its schema; `table.columns` says how many features under which names.
+        table: its schema; `table.columns` names the features with their kinds (`number` or `category` with
+            its number of labels), which the plan's columns repeat in the same order.
         parents: its parents, one a foreign key, in the schema's order.
         times: event times of its rows, `[rows] int64` microseconds, or None.
         parts: the run's choices.
