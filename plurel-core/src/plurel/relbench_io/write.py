@@ -1,0 +1,249 @@
+"""Writing a RelBench directory: whole or not at all, the same content as the same bytes.
+
+Not here: what the columns hold. Keys and times are brought into the contract's dtypes; everything else is
+written as it comes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from plurel.errors import DatabaseError, RequestError
+from plurel.relbench_io.directory import SPLITS, TASKS_KEY, iso, microseconds
+from plurel.relbench_io.frames import keyed, write_parquet
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    import pandas as pd
+
+    from plurel.schema import Schema
+    from plurel.tasks import TaskDefinition
+
+_DAY = 86_400_000_000
+_RESERVED = frozenset({"timestamps", TASKS_KEY})
+
+
+def write_directory(
+    out: str | Path,
+    *,
+    name: str,
+    tables: Mapping[str, pd.DataFrame],
+    schema: Schema,
+    val_timestamp: int | dt.datetime,
+    test_timestamp: int | dt.datetime,
+    tasks: Sequence[TaskDefinition] = (),
+    columns: Mapping[str, Mapping[str, Any]] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    description: str | None = None,
+) -> Path:
+    """Write a database with its tasks as a directory that RelBench 1.x, 2.x and 3.x read.
+
+    Args:
+        out: the directory to make.
+        name: the database's name.
+        tables: the rows of each table of the schema.
+        schema: keys and times of the tables; their features are taken from the frames.
+        val_timestamp: start of validation at a midnight; microseconds since 1970, or a moment without zone.
+        test_timestamp: start of test, likewise.
+        tasks: tasks with their labels.
+        columns: content of `columns.yaml` for tables: `{table: {column: {known_at: ..., encoding: ...}}}`;
+            what it says of tasks comes from `tasks`.
+        extra: content of `plurel.json` (where the database comes from), or None for no such file.
+        description: a line for the manifest.
+
+    Returns:
+        `out` as a path.
+
+    Raises:
+        RequestError: where `out` is already there.
+        DatabaseError: where the tables cannot keep the contract; the message names table and column.
+    """
+    target = Path(out)
+    if target.exists():
+        raise RequestError(f"{target} is already there; remove it or choose another directory")
+    for table in schema:
+        if table.name.lower() in _RESERVED:
+            raise DatabaseError(f"a table must not be named {table.name!r}: the name is reserved")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = target.parent / f".{target.name}.{uuid.uuid4().hex[:12]}"
+    try:
+        _write(scratch, name, tables, schema, val_timestamp, test_timestamp, tasks, description)
+        notes = _notes(columns or {}, tasks)
+        if notes:
+            text = yaml.safe_dump(notes, sort_keys=False, allow_unicode=True)
+            (scratch / "columns.yaml").write_text(text, encoding="utf-8")
+        if extra is not None:
+            text = json.dumps(extra, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+            (scratch / "plurel.json").write_text(text, encoding="utf-8")
+        _sync(scratch)
+        scratch.rename(target)
+        _sync_path(target.parent)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    return target
+
+
+def _write(
+    root: Path,
+    name: str,
+    tables: Mapping[str, pd.DataFrame],
+    schema: Schema,
+    val_timestamp: int | dt.datetime,
+    test_timestamp: int | dt.datetime,
+    tasks: Sequence[TaskDefinition],
+    description: str | None,
+) -> None:
+    # relbench brings scikit-learn and duckdb: three seconds that only a writer pays.
+    from relbench.manifest import DatasetManifest, TableSpec
+
+    _check_tables(tables, schema)
+    (root / "db").mkdir(parents=True)
+    specs: dict[str, Any] = {}
+    for table in schema:
+        parents = {key.column: key.parent for key in table.foreign_keys}
+        frame = keyed(
+            tables[table.name],
+            where=table.name,
+            primary_key=table.primary_key,
+            foreign_keys={column: len(tables[parent]) for column, parent in parents.items()},
+            time_column=table.time_column,
+        )
+        write_parquet(
+            frame,
+            root / "db" / f"{table.name}.parquet",
+            primary_key=table.primary_key,
+            foreign_keys=parents,
+            time_column=table.time_column,
+        )
+        specs[table.name] = TableSpec(table.primary_key, table.time_column, parents)
+    DatasetManifest(
+        name=name,
+        val_timestamp=_date(val_timestamp, "val_timestamp"),
+        test_timestamp=_date(test_timestamp, "test_timestamp"),
+        description=description,
+        tables=specs,
+    ).save(root / "manifest.yaml")
+    for task in tasks:
+        _write_task(root / "tasks" / task.name, task, len(tables[task.entity_table]))
+
+
+def _check_tables(tables: Mapping[str, pd.DataFrame], schema: Schema) -> None:
+    declared = {table.name for table in schema}
+    if declared != set(tables):
+        raise DatabaseError(
+            f"the schema's tables and the frames differ: only one of them has "
+            f"{', '.join(sorted(declared ^ set(tables)))}"
+        )
+    for table in schema:
+        for key in table.foreign_keys:
+            if key.parent not in declared:
+                raise DatabaseError(f"{table.name}.{key.column} points at an unknown table {key.parent!r}")
+            if schema[key.parent].primary_key is None:
+                raise DatabaseError(
+                    f"{table.name}.{key.column} points at {key.parent!r}, which has no primary key"
+                )
+
+
+def _date(value: int | dt.datetime, what: str) -> str:
+    moment = microseconds(value)
+    if moment % _DAY:
+        raise DatabaseError(
+            f"{what} must be a midnight, because manifests hold bare dates; got {iso(moment)}"
+        )
+    return iso(moment)
+
+
+def _write_task(folder: Path, task: TaskDefinition, entities: int) -> None:
+    from relbench.manifest import TaskManifest
+
+    folder.mkdir(parents=True)
+    window = None if task.timedelta is None else f"{task.timedelta} microseconds"
+    if task.timedelta is not None and task.timedelta % _DAY == 0:
+        window = f"{task.timedelta // _DAY} days"
+    manifest = TaskManifest(
+        name=task.name,
+        kind=task.kind,
+        task_type=task.task_type,
+        entity_table=task.entity_table,
+        entity_col=task.entity_col,
+        target_col=task.target_col,
+        time_col=task.time_col,
+        timedelta=window,
+        sql=task.sql,
+        remove_columns=[[table, column] for table, names in task.remove_columns.items() for column in names],
+    )
+    try:
+        manifest.validate()
+    except ValueError as error:
+        raise DatabaseError(str(error)) from error
+    manifest.save(folder / "manifest.yaml")
+    for split in SPLITS:
+        where = f"task {task.name}, {split}"
+        labels = task.splits[split]
+        if labels.empty:
+            raise DatabaseError(f"{where} has no rows")
+        labels = labels.sort_values([task.time_col, task.entity_col], kind="stable")
+        frame = keyed(
+            labels,
+            where=where,
+            primary_key=None,
+            foreign_keys={task.entity_col: entities},
+            time_column=task.time_col,
+        )
+        # A label always names its entity: int64, as RelBench's own regeneration gives it.
+        frame[task.entity_col] = frame[task.entity_col].astype("int64")
+        write_parquet(
+            frame,
+            folder / f"{split}.parquet",
+            primary_key=None,
+            foreign_keys={task.entity_col: task.entity_table},
+            time_column=task.time_col,
+        )
+
+
+def _notes(columns: Mapping[str, Mapping[str, Any]], tasks: Sequence[TaskDefinition]) -> dict[str, Any]:
+    if TASKS_KEY in columns:
+        raise DatabaseError(f"columns.yaml: {TASKS_KEY!r} is filled from the tasks, not by hand")
+    notes: dict[str, Any] = {
+        table: {name: dict(note) if isinstance(note, Mapping) else note for name, note in entries.items()}
+        for table, entries in columns.items()
+        if entries
+    }
+    of_tasks: dict[str, Any] = {}
+    for task in tasks:
+        entry: dict[str, Any] = {}
+        if task.known_at is not None:
+            entry["known_at"] = task.known_at
+        if task.hidden:
+            entry["hidden"] = list(task.hidden)
+        if entry:
+            of_tasks[task.name] = entry
+    if of_tasks:
+        notes[TASKS_KEY] = of_tasks
+    return notes
+
+
+def _sync(root: Path) -> None:
+    """Bring a tree to the disk before it gets its name."""
+    for folder, _, files in os.walk(root):
+        for file in files:
+            _sync_path(Path(folder) / file)
+        _sync_path(Path(folder))
+
+
+def _sync_path(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
