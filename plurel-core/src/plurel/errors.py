@@ -21,7 +21,24 @@ class RequestError(PlurelError):
 
 
 class ConfigError(RequestError):
-    """A config that breaks its contract; the message ends in the path of the value (`@ $.a.b`)."""
+    """A config that breaks its contract; the message ends in the path of the value (`@ $.a.b`).
+
+    Args:
+        message: what is wrong and what would have been right.
+        path: where, as in `.a.b[0]`; None where no place is to blame, or the message names several.
+    """
+
+    def __init__(self, message: str, path: str | None = None) -> None:
+        super().__init__(message, path)
+        self.message = message
+        self.path = path
+
+    def __str__(self) -> str:
+        return self.message if self.path is None else f"{self.message} @ ${self.path}"
+
+    def within(self, prefix: str) -> ConfigError:
+        """The same error seen from further up: its place lies below `prefix`."""
+        return ConfigError(self.message, prefix + (self.path or ""))
 
 
 class UnknownNameError(RequestError):

@@ -1,1 +1,21 @@
-"""Plugins: records of contributions, hooks that yield them, and the ledger that holds them."""
+"""Plugins: records of contributions, hooks that yield them, and the ledger that holds them.
+
+A plugin's author needs `hookimpl`, `records` and a `HOOK_VERSION`; see `plurel.plugins.hookspecs`.
+"""
+
+from __future__ import annotations
+
+from plurel.plugins import records
+from plurel.plugins.hookspecs import HOOK_VERSION, hookimpl
+from plurel.plugins.ledger import Entry, Ledger, PluginRow, get_ledger, provenance
+
+__all__ = [
+    "HOOK_VERSION",
+    "Entry",
+    "Ledger",
+    "PluginRow",
+    "get_ledger",
+    "hookimpl",
+    "provenance",
+    "records",
+]

@@ -1,0 +1,1 @@
+"""plurel: relational databases with known causes, from a seed and a config."""

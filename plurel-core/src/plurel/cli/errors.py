@@ -1,0 +1,64 @@
+"""Errors as a person meets them: one paragraph on stderr and an exit code.
+
+Not here: the errors themselves (`plurel.errors`); errors of other families are read by their attributes.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from plurel.errors import PlurelError
+
+INTERRUPTED = 130
+FAILED = 1
+REQUEST_WRONG = 2
+
+_PLACES = ("file", "table", "column", "row")
+
+
+def report(error: BaseException) -> int:
+    """Say what went wrong and give the exit code.
+
+    Args:
+        error: what a command raised.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        _say("interrupted")
+        return INTERRUPTED
+    if isinstance(error, PlurelError):
+        _say(f"error: {error}")
+        return error.exit_code
+    if _is_cyclopts(error):
+        _say(f"error: {_plain(error)}")
+        return REQUEST_WRONG
+    if any(hasattr(error, place) for place in _PLACES):
+        _say(f"error: {error}{_place(error)}")
+        return FAILED
+    _say(
+        f"error: {type(error).__name__}: {error} (this was not foreseen; the same command with --traceback shows "
+        "where it happened)"
+    )
+    return FAILED
+
+
+def _place(error: BaseException) -> str:
+    """Where an error of the sampler's family happened, as far as its message does not say so."""
+    known = [(place, getattr(error, place, None)) for place in _PLACES]
+    missing = [
+        f"{place} {value}" for place, value in known if value is not None and str(value) not in str(error)
+    ]
+    return f" ({', '.join(missing)})" if missing else ""
+
+
+def _is_cyclopts(error: BaseException) -> bool:
+    """Whether a command line could not be parsed; cyclopts is not imported to find that out."""
+    module = sys.modules.get("cyclopts")
+    return module is not None and isinstance(error, module.CycloptsError)
+
+
+def _plain(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(words + "\n")

@@ -1,0 +1,174 @@
+"""The frame around commands: the help of all, finding one, running it, exit codes.
+
+Only the ledger is loaded before a command is known, so that `plurel --help` is quick; cyclopts comes with
+the command. Not here: any command.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from plurel import _siblings
+from plurel.cli import errors
+from plurel.errors import NotInstalledError, PluginError, PluginWarning, UnknownNameError
+from plurel.plugins.ledger import Entry, Ledger, get_ledger
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+_HELP = ("--help", "-h")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `plurel`.
+
+    Args:
+        arguments: what follows `plurel`; those of the process by default.
+
+    Returns:
+        The exit code: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted.
+    """
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    options = tokens[: tokens.index("--")] if "--" in tokens else tokens
+    with_traceback = "--traceback" in options
+    if with_traceback:
+        tokens.remove("--traceback")
+    try:
+        with warnings.catch_warnings():
+            _say_plugin_warnings()
+            return _run(tokens)
+    except (Exception, KeyboardInterrupt) as error:
+        if with_traceback:
+            import traceback
+
+            traceback.print_exception(error)
+        return errors.report(error)
+
+
+def _run(tokens: list[str]) -> int:
+    ledger = get_ledger()
+    if not tokens or tokens[0] in _HELP:
+        sys.stdout.write(_help(ledger))
+        return 0
+    if tokens[0] == "--version":
+        sys.stdout.write(f"plurel {metadata.version('plurel-core')}\n")
+        return 0
+    entry = _find(ledger, tokens[0])
+    result = _app(entry)(
+        [entry.name, *map(_with_hyphens, _up_to_separator(tokens[1:])), *_from_separator(tokens)],
+        exit_on_error=False,
+        print_error=False,
+        result_action="return_value",
+    )
+    return result if type(result) is int else 0
+
+
+def _find(ledger: Ledger, name: str) -> Entry:
+    """The command of a name.
+
+    Raises:
+        NotInstalledError: for one that a sibling would bring.
+        UnknownNameError: for one that nobody knows.
+    """
+    try:
+        return ledger.find("commands", name)
+    except UnknownNameError:
+        missing = {sibling: owner for sibling, (owner, _) in _missing_commands(ledger).items()}
+        if name in missing:
+            raise NotInstalledError(
+                f"plurel {name} comes with {missing[name]}, which is not installed: "
+                f"{_siblings.install_line(missing[name])}"
+            ) from None
+        known = [entry.name for entry in ledger.entries("commands")] + list(missing)
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; closest: {close[0]}" if close else ""
+        what = "option" if name.startswith("-") else "command"
+        raise UnknownNameError(f"unknown {what} {name!r}{hint}; plurel --help lists the commands") from None
+
+
+def _app(entry: Entry) -> App:
+    """The command's app under `plurel`, so that usage lines are whole."""
+    from cyclopts import App
+
+    command = entry.target()
+    if not isinstance(command, App):
+        raise PluginError(
+            f"command {entry.id}: factory must be a cyclopts App, got a {type(command).__name__}"
+        )
+    frame = App(name="plurel", help_flags=list(_HELP), version_flags=[])
+    frame.command(command, name=entry.name)
+    return frame
+
+
+def _missing_commands(ledger: Ledger) -> dict[str, tuple[str, str]]:
+    """Commands of siblings that are not installed: by name the distribution and the summary."""
+    present = {entry.name for entry in ledger.entries("commands")}
+    return {
+        name: (owner, summary)
+        for name, (owner, summary) in _siblings.COMMANDS.items()
+        if name not in present and not _siblings.is_installed(owner)
+    }
+
+
+def _help(ledger: Ledger) -> str:
+    entries = ledger.entries("commands")
+    names = [entry.name for entry in entries]
+    present = [
+        (entry.name if names.count(entry.name) == 1 else entry.id, entry.record.summary) for entry in entries
+    ]
+    missing = _missing_commands(ledger)
+    width = max((len(name) for name, _ in [*present, *missing.items()]), default=0)
+    lines = [
+        "plurel: relational databases with known causes, and transformers that learn from them.",
+        "",
+        "Usage: plurel COMMAND [OPTIONS]",
+        "       plurel COMMAND --help",
+        "",
+        "Commands:",
+        *(f"  {name.ljust(width)}  {summary}" for name, summary in present),
+    ]
+    for owner in sorted({owner for owner, _ in missing.values()}):
+        lines += [
+            "",
+            f"Not installed ({_siblings.install_line(owner)}):",
+            *(f"  {name.ljust(width)}  {words}" for name, (dist, words) in missing.items() if dist == owner),
+        ]
+    lines += [
+        "",
+        "Options of every command:",
+        "  --help, -h    what it does and takes",
+        "  --traceback   show where an error happened",
+        "Options of plurel: --help, --version",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _up_to_separator(tokens: list[str]) -> list[str]:
+    return tokens[: tokens.index("--")] if "--" in tokens else tokens
+
+
+def _from_separator(tokens: list[str]) -> list[str]:
+    return tokens[tokens.index("--") :] if "--" in tokens else []
+
+
+def _with_hyphens(token: str) -> str:
+    """`--num_proc` as `--num-proc`: both spellings are accepted."""
+    if not token.startswith("--"):
+        return token
+    option, equals, value = token.partition("=")
+    return option.replace("_", "-") + equals + value
+
+
+def _say_plugin_warnings() -> None:
+    """Warnings as one line each on stderr, for people and not for programmers; plugins' always."""
+    warnings.filterwarnings("always", category=PluginWarning)
+
+    def show(message: Warning | str, *_: object) -> None:
+        sys.stderr.write(f"warning: {message}\n")
+
+    warnings.showwarning = show

@@ -1,0 +1,51 @@
+"""`path=value` assignments on plain data, as `--set` takes them. Not here: whether the value fits."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from plurel.config.files import parse_yaml
+from plurel.errors import ConfigError
+
+
+def assign(data: dict[str, Any], assignment: str) -> None:
+    """Replace one value in place.
+
+    Args:
+        data: plain data that holds every key there is.
+        assignment: `path=value`: keys with dots between them, then a value in YAML.
+
+    Raises:
+        ConfigError: for an assignment without `=`, or a path that leads nowhere.
+
+    Example:
+        >>> data = {"train": {"steps": 10}}
+        >>> assign(data, "train.steps=20")
+        >>> data
+        {'train': {'steps': 20}}
+        >>> assign(data, "train.step=20")
+        Traceback (most recent call last):
+        ...
+        plurel.errors.ConfigError: unknown key 'step'; closest: steps @ $.train
+    """
+    path, equals, text = assignment.partition("=")
+    if not equals or not path.strip():
+        raise ConfigError(f"an assignment is path=value, got {assignment!r}")
+    *parents, last = path.strip().split(".")
+    here: Any = data
+    walked = ""
+    for key in parents:
+        here = here[_key(here, key, walked)]
+        walked += f".{key}"
+    here[_key(here, last, walked)] = parse_yaml(text)
+
+
+def _key(here: Any, key: str, walked: str) -> str:
+    if not isinstance(here, dict):
+        raise ConfigError(f"this is a value without keys, so {key!r} leads nowhere", walked)
+    if key not in here:
+        close = difflib.get_close_matches(key, here, n=1)
+        hint = f"closest: {close[0]}" if close else f"known: {', '.join(here)}"
+        raise ConfigError(f"unknown key {key!r}; {hint}", walked)
+    return key

@@ -1,0 +1,254 @@
+"""A choice: what a parameter may be, and how one value of it is drawn.
+
+Pure data and pure draws. Not here: what a chosen name stands for, which the ledger knows
+(`plurel.config.resolve`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import Attribute, field, frozen
+
+from plurel.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from plurel.seeding import Stream
+
+Scalar = str | int | float | bool
+
+
+def _frozen_value(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, list | tuple):
+        return tuple(dict(item) if isinstance(item, Mapping) else item for item in value)
+    raise ConfigError(f"the value of a choice is a list, got {value!r}", ".value")
+
+
+def _frozen_weights(weights: Any) -> tuple[float, ...] | None:
+    return None if weights is None else tuple(weights)
+
+
+@frozen
+class Choices:
+    """A distribution that a parameter is drawn from.
+
+    Attributes:
+        kind: `set`: one of the values, equally likely or by `weights`; `range`: between two bounds, both
+            included (integers where both are, floats otherwise); `log_range`: the same, uniform in the
+            logarithm; `zipf_range`: an integer k between two bounds with P(k) proportional to 1/k;
+            `normal`, `lognormal`: mean and standard deviation (of the logarithm); `beta`: its two shapes.
+        value: the values, bounds or parameters. In a set of contributions a value is a name or
+            `{"name": ..., parameter: ...}`.
+        weights: relative weights of a set's values.
+
+    Raises:
+        ConfigError: for values that do not fit the kind.
+
+    Example:
+        >>> from plurel.seeding import Stream
+        >>> 5 <= Choices(kind="range", value=[5, 10]).draw(Stream(0)) <= 10
+        True
+        >>> Choices.constant("relu").draw(Stream(0))
+        'relu'
+        >>> Choices(kind="range", value=[10, 5])
+        Traceback (most recent call last):
+        ...
+        plurel.errors.ConfigError: a range needs its smaller bound first, got [10, 5] @ $.value
+    """
+
+    kind: str = field()
+    value: tuple[Any, ...] = field(converter=_frozen_value)
+    weights: tuple[float, ...] | None = field(default=None, converter=_frozen_weights)
+
+    @kind.validator
+    def _check_kind(self, _: Attribute[str], kind: str) -> None:
+        if kind not in _DRAWS:
+            raise ConfigError(f"unknown kind of choice {kind!r}; known: {', '.join(_DRAWS)}", ".kind")
+
+    @value.validator
+    def _check_value(self, _: Attribute[tuple[Any, ...]], value: tuple[Any, ...]) -> None:
+        if self.kind == "set":
+            _check_set(value)
+        elif self.kind in _DRAWS:
+            _check_pair(self.kind, value)
+
+    @weights.validator
+    def _check_weights(
+        self, _: Attribute[tuple[float, ...] | None], weights: tuple[float, ...] | None
+    ) -> None:
+        if weights is None:
+            return
+        if self.kind != "set":
+            raise ConfigError(f"only a set has weights, this is a {self.kind}", ".weights")
+        if len(weights) != len(self.value):
+            raise ConfigError(
+                f"{len(self.value)} values need as many weights, got {len(weights)}", ".weights"
+            )
+        if not all(_is_number(weight) and weight >= 0 for weight in weights) or sum(weights) <= 0:
+            raise ConfigError(
+                f"weights are numbers from 0 upwards, not all 0, got {list(weights)}", ".weights"
+            )
+
+    @classmethod
+    def constant(cls, value: Scalar | Mapping[str, Any]) -> Choices:
+        """The choice of one value."""
+        return cls(kind="set", value=[value])
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether every draw is the same."""
+        return len(self.value) == 1 or (self.kind.endswith("range") and self.value[0] == self.value[1])
+
+    def draw(self, stream: Stream) -> Any:
+        """One value: the same for the same stream."""
+        if self.kind == "set" and len(self.value) == 1:
+            return self.value[0]
+        return _DRAWS[self.kind](self, stream.generator())
+
+    def draw_many(self, count: int, stream: Stream) -> list[Any]:
+        """Independent values from one generator: cheaper than a stream for each."""
+        if self.kind == "set" and len(self.value) == 1:
+            return [self.value[0]] * count
+        generator = stream.generator()
+        return [_DRAWS[self.kind](self, generator) for _ in range(count)]
+
+    def draw_index(self, stream: Stream) -> int:
+        """Place of the value of a set that `draw` gives."""
+        if len(self.value) == 1:
+            return 0
+        return _draw_index(self, stream.generator())
+
+    def draw_indices(self, count: int, stream: Stream) -> list[int]:
+        """Places of the values of a set that `draw_many` gives."""
+        if len(self.value) == 1:
+            return [0] * count
+        generator = stream.generator()
+        return [_draw_index(self, generator) for _ in range(count)]
+
+
+def as_choices(value: Any) -> Choices:
+    """A choice, or a plain value as the choice of that value (converter of config fields).
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    if isinstance(value, Choices):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        raise ConfigError(f"a choice among values is written {{kind: set, value: [...]}}, got {value!r}")
+    if isinstance(value, Mapping) and "name" not in value:
+        unknown = set(value) - {"kind", "value", "weights"}
+        if unknown or not {"kind", "value"} <= set(value):
+            raise ConfigError(
+                "a choice has the keys kind and value (and weights), or name and parameters; got "
+                f"{sorted(map(str, value))}"
+            )
+        return Choices(**value)
+    return Choices.constant(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_set(values: tuple[Any, ...]) -> None:
+    if not values:
+        raise ConfigError("a set needs at least one value, got none", ".value")
+    for place, item in enumerate(values):
+        path = f".value[{place}]"
+        if callable(item):
+            name = getattr(item, "__name__", "it")
+            raise ConfigError(
+                f"a config holds names, not callables: register {name} as a plugin (a hook that "
+                f"yields a record with factory={name}; see plurel.plugins.hookspecs) and write its name",
+                path,
+            )
+        if isinstance(item, dict):
+            if not isinstance(item.get("name"), str):
+                raise ConfigError(f"a contribution with parameters has a name, got {item!r}", path)
+        elif not isinstance(item, str | int | float | bool):
+            raise ConfigError(f"a value is a name, a number or {{name: ..., parameters}}, got {item!r}", path)
+        elif isinstance(item, float) and not math.isfinite(item):
+            raise ConfigError(f"a value is finite, got {item!r}", path)
+
+
+def _check_pair(kind: str, value: tuple[Any, ...]) -> None:
+    if len(value) != 2 or not all(_is_number(item) for item in value):
+        raise ConfigError(f"a {kind} has two numbers, got {list(value)}", ".value")
+    first, second = value
+    if kind.endswith("range") and first > second:
+        raise ConfigError(f"a {kind} needs its smaller bound first, got {list(value)}", ".value")
+    if kind in ("log_range", "zipf_range") and first <= 0:
+        raise ConfigError(f"the bounds of a {kind} are above 0, got {list(value)}", ".value")
+    if kind == "zipf_range" and not _integers(value):
+        raise ConfigError(f"the bounds of a zipf_range are integers, got {list(value)}", ".value")
+    if kind in ("normal", "lognormal") and second < 0:
+        raise ConfigError(f"a standard deviation is not below 0, got {second}", ".value[1]")
+    if kind == "beta" and (first <= 0 or second <= 0):
+        raise ConfigError(f"the shapes of a beta are above 0, got {list(value)}", ".value")
+
+
+def _integers(value: tuple[Any, ...]) -> bool:
+    return all(isinstance(item, int) for item in value)
+
+
+def _draw_index(choice: Choices, generator: np.random.Generator) -> int:
+    if choice.weights is None:
+        return int(generator.integers(len(choice.value)))
+    total = sum(choice.weights)
+    return int(generator.choice(len(choice.value), p=[weight / total for weight in choice.weights]))
+
+
+def _draw_set(choice: Choices, generator: np.random.Generator) -> Any:
+    return choice.value[_draw_index(choice, generator)]
+
+
+def _draw_range(choice: Choices, generator: np.random.Generator) -> int | float:
+    low, high = choice.value
+    if _integers(choice.value):
+        return int(generator.integers(low, high, endpoint=True))
+    return min(float(high), float(low + (high - low) * generator.random()))
+
+
+def _draw_log_range(choice: Choices, generator: np.random.Generator) -> int | float:
+    low, high = choice.value
+    if _integers(choice.value):
+        # The integer k stands for [k, k + 1), so that both bounds are as likely as their neighbours.
+        drawn = math.exp(generator.uniform(math.log(low), math.log(high + 1)))
+        return min(high, max(low, int(drawn)))
+    drawn = math.exp(generator.uniform(math.log(low), math.log(high)))
+    return min(float(high), max(float(low), drawn))
+
+
+def _draw_zipf_range(choice: Choices, generator: np.random.Generator) -> int:
+    low, high = choice.value
+    weights = [1 / k for k in range(low, high + 1)]
+    total = sum(weights)
+    return low + int(generator.choice(len(weights), p=[weight / total for weight in weights]))
+
+
+def _draw_normal(choice: Choices, generator: np.random.Generator) -> float:
+    return float(generator.normal(*choice.value))
+
+
+def _draw_lognormal(choice: Choices, generator: np.random.Generator) -> float:
+    return float(generator.lognormal(*choice.value))
+
+
+def _draw_beta(choice: Choices, generator: np.random.Generator) -> float:
+    return float(generator.beta(*choice.value))
+
+
+_DRAWS: Mapping[str, Callable[[Choices, np.random.Generator], Any]] = {
+    "set": _draw_set,
+    "range": _draw_range,
+    "log_range": _draw_log_range,
+    "zipf_range": _draw_zipf_range,
+    "normal": _draw_normal,
+    "lognormal": _draw_lognormal,
+    "beta": _draw_beta,
+}

@@ -1,0 +1,196 @@
+"""The whole config of a run, and the presets by name.
+
+`Config()` is data: it needs no ledger. Not here: what its names stand for (`plurel.config.resolve`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+from attrs import Attribute, field, frozen
+
+from plurel.config.params import DAGParams, DatabaseParams, SCMParams
+from plurel.errors import ConfigError, UnknownNameError
+
+SCHEMA_VERSION = 1
+
+_INCOMPLETE = {
+    "plurel-1.1": "propagation mode type_lazy, which half of its tables draw",
+    "plurel-paper": (
+        "2-layer MLPs without scale or clip, ErdosRenyi drawn until connected and the five fixed Beta noises"
+    ),
+}
+"""Presets that are named but lack a part in this version, and the part."""
+
+
+def _share(default: float) -> Any:
+    return field(default=default, validator=_check_share)
+
+
+def _check_share(_: object, attribute: Attribute[float], value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise ConfigError(f"this is a share between 0 and 1, got {value!r}", f".{attribute.name}")
+
+
+def _check_part(_: object, attribute: Attribute[Any], value: Any) -> None:
+    expected = _PARTS[attribute.name]
+    if not isinstance(value, expected):
+        raise ConfigError(f"this is a {expected.__name__}, got {value!r}", f".{attribute.name}")
+
+
+def _as_path(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
+_PARTS: Mapping[str, type[attrs.AttrsInstance]] = {
+    "database_params": DatabaseParams,
+    "scm_params": SCMParams,
+    "dag_params": DAGParams,
+}
+
+
+@frozen(kw_only=True)
+class Config:
+    """What a database is drawn from, beside its seed.
+
+    Attributes:
+        schema_version: version of this form of config.
+        database_params: tables, sizes, columns.
+        scm_params: causal models of the tables.
+        dag_params: parameters of the layouts.
+        val_split: share of the period's days before validation.
+        test_split: share before test; above `val_split`.
+        cache_dir: where `SyntheticDataset` keeps databases, None for nowhere.
+        schema_file: an SQL file with the schema, None for a drawn one.
+
+    Example:
+        >>> config = Config(database_params=DatabaseParams(num_tables_choices=3))
+        >>> Config.from_yaml(config.to_yaml()) == config
+        True
+        >>> Config.from_dict({"scm_params": {"noise_choice": "beta"}})
+        Traceback (most recent call last):
+        ...
+        plurel.errors.ConfigError: unknown key 'noise_choice'; closest: noise_choices @ $.scm_params
+    """
+
+    schema_version: int = field(default=SCHEMA_VERSION)
+    database_params: DatabaseParams = field(factory=DatabaseParams, validator=_check_part)
+    scm_params: SCMParams = field(factory=SCMParams, validator=_check_part)
+    dag_params: DAGParams = field(factory=DAGParams, validator=_check_part)
+    val_split: float = _share(0.8)
+    test_split: float = _share(0.9)
+    cache_dir: str | None = field(default=None, converter=_as_path)
+    schema_file: str | None = field(default=None, converter=_as_path)
+
+    @schema_version.validator
+    def _check_version(self, _: Attribute[int], value: int) -> None:
+        if value != SCHEMA_VERSION:
+            raise ConfigError(
+                f"this version reads schema_version {SCHEMA_VERSION}, got {value!r}", ".schema_version"
+            )
+
+    @test_split.validator
+    def _check_order(self, _: Attribute[float], value: float) -> None:
+        if value <= self.val_split:
+            raise ConfigError(f"this is above val_split {self.val_split}, got {value}", ".test_split")
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """A config from plain data; keys that are absent keep their defaults.
+
+        Raises:
+            ConfigError: naming every value that does not fit, each with its path.
+        """
+        from plurel.config.convert import structure
+
+        return structure({} if data is None else data, cls)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Self:
+        """A config from a YAML text.
+
+        Raises:
+            ConfigError: as `from_dict`, or for a text that is no YAML.
+        """
+        from plurel.config.files import parse_yaml
+
+        return cls.from_dict(parse_yaml(text))
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """A config from a YAML, JSON or TOML file.
+
+        Raises:
+            RequestError: if there is no such file.
+            ConfigError: as `from_dict`, with the file's name.
+        """
+        from plurel.config.files import read
+
+        data = read(path)
+        try:
+            return cls.from_dict(data)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
+
+    @classmethod
+    def preset(cls, name: str) -> Config:
+        """The config of a preset that a plugin contributes.
+
+        Raises:
+            ConfigError: for a published preset that this version cannot reproduce whole.
+            UnknownNameError: for a name that nobody contributes.
+        """
+        from plurel.plugins.ledger import get_ledger
+
+        try:
+            entry = get_ledger().find("presets", name)
+        except UnknownNameError:
+            if name in _INCOMPLETE:
+                raise ConfigError(
+                    f"preset {name!r} is not complete in this version: it lacks {_INCOMPLETE[name]}"
+                ) from None
+            raise
+        config = entry.build()
+        if not isinstance(config, Config):
+            raise ConfigError(
+                f"preset {entry.id} gave a {type(config).__name__}, it must give a plurel.Config"
+            )
+        return config
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: what `from_dict` reads back to an equal config."""
+        from plurel.config.convert import unstructure
+
+        data: dict[str, Any] = unstructure(self)
+        return data
+
+    def to_yaml(self) -> str:
+        """YAML: what `from_yaml` reads back to an equal config."""
+        from plurel.config.files import to_yaml
+
+        return to_yaml(self.to_dict())
+
+    def with_set(self, assignments: Iterable[str]) -> Self:
+        """This config with some values replaced.
+
+        Args:
+            assignments: each `path=value`, the path with dots, the value in YAML, as in
+                `database_params.num_tables_choices=3`.
+
+        Raises:
+            ConfigError: for an assignment without `=`, a path that leads nowhere, or a value that does
+                not fit.
+
+        Example:
+            >>> Config().with_set(["val_split=0.7"]).val_split
+            0.7
+        """
+        from plurel.config.assign import assign
+
+        data = self.to_dict()
+        for assignment in assignments:
+            assign(data, assignment)
+        return type(self).from_dict(data)

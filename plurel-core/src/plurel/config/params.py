@@ -1,0 +1,356 @@
+"""The parameters of a run in the reference's flat spellings: `DatabaseParams`, `SCMParams`, `DAGParams`.
+
+Defaults are the preset `default`: the published numbers of PluRel (arXiv 2602.04029), release 1.1. A field
+that contributions can be chosen for says which kind in its metadata. Not here: what a name stands for
+(`plurel.config.resolve`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from typing import Any
+
+import attrs
+from attrs import Attribute, field, frozen, validators
+
+from plurel.config.choices import Choices, as_choices
+from plurel.errors import ConfigError
+
+CONTRIBUTES = "plurel.kind"
+"""Key of a field's metadata that holds the kind of contribution it chooses."""
+
+
+def contributions(*names: str, kind: str) -> Any:
+    """A field that chooses among contributions of a kind, all equally likely by default."""
+    return field(
+        default=Choices("set", names) if names else None,
+        converter=attrs.Converter(_as_choices if names else _as_optional_choices, takes_field=True),
+        validator=_check_names if names else validators.optional(_check_names),
+        metadata={CONTRIBUTES: kind},
+    )
+
+
+def kinds_of(params: type[attrs.AttrsInstance]) -> dict[str, str]:
+    """The fields of a class that choose contributions, with their kinds."""
+    return {
+        item.name: item.metadata[CONTRIBUTES] for item in attrs.fields(params) if CONTRIBUTES in item.metadata
+    }
+
+
+def _choices(kind: str, *value: Any, among: tuple[str, ...] = ()) -> Any:
+    """A field that is drawn: from numbers, or from a fixed list of words."""
+    return field(
+        default=Choices(kind, value),
+        converter=attrs.Converter(_as_choices, takes_field=True),
+        validator=_check_words(among) if among else _check_numbers,
+    )
+
+
+def _as_choices(value: Any, attribute: Attribute[Any]) -> Choices:
+    try:
+        return as_choices(value)
+    except ConfigError as error:
+        raise error.within(f".{attribute.name}") from None
+
+
+def _as_optional_choices(value: Any, attribute: Attribute[Any]) -> Choices | None:
+    return None if value is None else _as_choices(value, attribute)
+
+
+def _check_names(_: object, attribute: Attribute[Choices], choices: Choices) -> None:
+    for item in choices.value if choices.kind == "set" else (choices.kind,):
+        if choices.kind != "set" or not isinstance(item, str | dict):
+            kind = attribute.metadata[CONTRIBUTES]
+            raise ConfigError(f"this chooses among {kind} by name, got {item!r}", f".{attribute.name}")
+
+
+def _check_words(among: tuple[str, ...]) -> Any:
+    def check(_: object, attribute: Attribute[Choices], choices: Choices) -> None:
+        wrong = [item for item in choices.value if item not in among]
+        if choices.kind != "set" or wrong:
+            raise ConfigError(
+                f"this is a set of {', '.join(among)}; got {wrong[0] if wrong else choices.kind!r}",
+                f".{attribute.name}",
+            )
+
+    return check
+
+
+def _check_numbers(_: object, attribute: Attribute[Choices], choices: Choices) -> None:
+    for item in choices.value:
+        if isinstance(item, bool) or not isinstance(item, int | float):
+            raise ConfigError(f"this is drawn from numbers, got {item!r}", f".{attribute.name}")
+
+
+def _number(default: float, low: float | None = None, high: float | None = None) -> Any:
+    """A field that is a number within bounds, both included."""
+    return field(default=default, validator=_check_bounds((int, float), low, high))
+
+
+def _integer(default: int, low: int = 1) -> Any:
+    """A field that is an integer from a bound upwards."""
+    return field(default=default, validator=_check_bounds((int,), low, None))
+
+
+def _check_bounds(types: tuple[type, ...], low: float | None, high: float | None) -> Any:
+    words = "an integer" if types == (int,) else "a number"
+    if low is not None:
+        words += f" from {low}" + (" upwards" if high is None else f" to {high}")
+
+    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
+        fits = isinstance(value, types) and not isinstance(value, bool)
+        if not fits or (low is not None and value < low) or (high is not None and value > high):
+            raise ConfigError(f"this is {words}, got {value!r}", f".{attribute.name}")
+
+    return check
+
+
+def _as_day(value: Any) -> Any:
+    """A date, a datetime or a string as `YYYY-MM-DD`."""
+    if isinstance(value, dt.date):
+        return value.strftime("%Y-%m-%d")
+    return value
+
+
+def _check_day(_: object, attribute: Attribute[str], value: Any) -> None:
+    try:
+        dt.date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ConfigError(f"this is a day as in 1990-01-31, got {value!r}", f".{attribute.name}") from None
+
+
+@frozen(kw_only=True)
+class DatabaseParams:
+    """Tables, their sizes and columns, and what happens to columns after generation.
+
+    Attributes:
+        table_layout_choices: graph of the tables; an edge parent -> child is a foreign key of the child.
+        num_tables_choices: number of tables.
+        num_rows_entity_table_choices: rows of a table that others point at.
+        num_rows_activity_table_choices: rows of a table that nobody points at.
+        num_cols_choices: feature columns of a table.
+        min_timestamp: first day that a database's period may have.
+        max_timestamp: last one.
+        column_nan_perc_choices: share of missing cells, drawn once a table.
+        col_transform_choices: transform of each float column.
+        table_model_choices: what makes a table's values.
+        link_choices: what makes a foreign key's links.
+        timeline_choices: what makes a table's event times.
+        task_choices: what proposes tasks; every one of the set is asked.
+        column_type_choices: types that columns are drawn as; None leaves that to the table model.
+        value_generator_choices: surface values of columns; None leaves numbers and labels as they are.
+        category_collapse: `boolean` makes categories of integer labels boolean (label > 0), as the preset
+            does; `none` keeps them.
+    """
+
+    table_layout_choices: Choices = contributions(
+        "barabasi_albert", "reverse_random_tree", "watts_strogatz", kind="layouts"
+    )
+    num_tables_choices: Choices = _choices("range", 3, 20)
+    num_rows_entity_table_choices: Choices = _choices("range", 500, 1000)
+    num_rows_activity_table_choices: Choices = _choices("range", 2000, 5000)
+    num_cols_choices: Choices = _choices("zipf_range", 3, 40)
+    min_timestamp: str = field(default="1990-01-01", converter=_as_day, validator=_check_day)
+    max_timestamp: str = field(default="2024-12-31", converter=_as_day, validator=_check_day)
+    column_nan_perc_choices: Choices = _choices("range", 0.01, 0.1)
+    col_transform_choices: Choices = contributions(
+        "identity", "rank_uniform", "log", "sqrt", "standardize", kind="transforms"
+    )
+    table_model_choices: Choices = contributions("scm", kind="table_models")
+    link_choices: Choices = contributions("hierarchical_blocks", kind="links")
+    timeline_choices: Choices = contributions("even", kind="timelines")
+    task_choices: Choices = contributions("autocomplete", kind="tasks")
+    column_type_choices: Choices | None = contributions(kind="column_types")
+    value_generator_choices: Choices | None = contributions(kind="value_generators")
+    category_collapse: str = field(default="boolean")
+
+    @category_collapse.validator
+    def _check_collapse(self, _: Attribute[str], value: str) -> None:
+        if value not in ("boolean", "none"):
+            raise ConfigError(f"this is boolean or none, got {value!r}", ".category_collapse")
+
+    @max_timestamp.validator
+    def _check_period(self, attribute: Attribute[str], value: str) -> None:
+        _check_day(self, attribute, value)
+        if value <= self.min_timestamp:
+            raise ConfigError(
+                f"this is a day after min_timestamp {self.min_timestamp}, got {value}", ".max_timestamp"
+            )
+
+
+@frozen(kw_only=True)
+class SCMParams:
+    """The structural causal model of a table.
+
+    Attributes:
+        scm_layout_choices: graph of the causal nodes.
+        scm_col_node_perc_choices: feature columns per causal node, roughly.
+        num_categories_choices: labels of a category.
+        col_stype_choices: kind of a column or hidden node: `categorical` or `numerical`.
+        initialization_choices: weights of matrices and embeddings.
+        activation_choices: activation of a hidden layer.
+        node_noise_alpha_choices: first shape of a node's Beta noise.
+        node_noise_beta_choices: second shape.
+        bi_hsbm_levels_choices: levels of the block model of links.
+        bi_hsbm_clusters_per_level_choices: clusters a side and level.
+        ts_trend_alpha_choices: exponent of a series' trend.
+        activity_table_ts_trend_scale_choices: scale of the trend in activity tables.
+        entity_table_ts_trend_scale: the same in entity tables.
+        ts_cycle_freq_perc_choices: length of a cycle as a share of the rows.
+        activity_table_ts_cycle_scale_choices: scale of the cycle in activity tables.
+        entity_table_ts_cycle_scale: the same in entity tables.
+        activity_table_ts_noise_scale: standard deviation of a series' innovations in activity tables.
+        entity_table_ts_noise_scale: the same in entity tables.
+        ts_ar_rho_choices: autocorrelation of a series' noise.
+        ts_value_scale_choices: scale of a source's bounds.
+        propagation_agg_choices: what joins a node's inputs.
+        mlp_in_dim: width of a number; 1 is what exists.
+        mlp_out_dim: width of a decoded number; 1 is what exists.
+        mlp_emb_dim: width of an encoding.
+        mlp_num_layers_choices: weight matrices of an MLP.
+        mlp_weight_density_choices: share of a matrix's weights that are kept.
+        source_gen_type_choices: series of a node without inputs.
+        source_beta_alpha_choices: first shape of a beta source.
+        source_beta_beta_choices: second shape.
+        propagation_mode_choices: how a table's nodes are typed: `type_eager`.
+        cat_label_permute_prob_choices: chance that a lazily cut column's labels are permuted.
+        cat_label_reverse_prob_choices: chance that they are reversed.
+        propagate_batch_size: accepted and ignored with a warning: blocks have a fixed size here.
+        noise_choices: exogenous noise of a node.
+        mechanism_choices: function of a node.
+    """
+
+    scm_layout_choices: Choices = contributions(
+        "erdos_renyi",
+        "barabasi_albert",
+        "random_tree",
+        "reverse_random_tree",
+        "watts_strogatz",
+        "layered",
+        "random_cauchy",
+        kind="layouts",
+    )
+    scm_col_node_perc_choices: Choices = _choices("range", 0.3, 0.9)
+    num_categories_choices: Choices = _choices("range", 2, 10)
+    col_stype_choices: Choices = _choices(
+        "set", "categorical", "numerical", among=("categorical", "numerical")
+    )
+    initialization_choices: Choices = contributions(
+        "kaiming_normal",
+        "kaiming_uniform",
+        "xavier_normal",
+        "xavier_uniform",
+        "truncated_normal",
+        "sparse",
+        kind="initializers",
+    )
+    activation_choices: Choices = contributions(
+        "relu",
+        "elu",
+        "selu",
+        "silu",
+        "softsign",
+        "tanh",
+        "sigmoid",
+        "hardswish",
+        "mish",
+        "leaky_relu",
+        "gelu",
+        "softplus",
+        "hardsigmoid",
+        "hardtanh",
+        "celu",
+        "tanhshrink",
+        "rrelu",
+        "logsigmoid",
+        "softshrink",
+        "hardshrink",
+        "identity",
+        "abs",
+        "sin",
+        "cos",
+        "sign",
+        "clamp",
+        "signed_log1p",
+        "bent_identity",
+        "random_sines",
+        kind="activations",
+    )
+    node_noise_alpha_choices: Choices = _choices("range", 0.5, 5.0)
+    node_noise_beta_choices: Choices = _choices("range", 0.5, 5.0)
+    bi_hsbm_levels_choices: Choices = _choices("range", 1, 5)
+    bi_hsbm_clusters_per_level_choices: Choices = _choices("range", 1, 3)
+    ts_trend_alpha_choices: Choices = _choices("range", 0.0, 2.0)
+    activity_table_ts_trend_scale_choices: Choices = _choices("set", -1.0, 1.0)
+    entity_table_ts_trend_scale: float = _number(0.0)
+    ts_cycle_freq_perc_choices: Choices = _choices("set", 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    activity_table_ts_cycle_scale_choices: Choices = _choices("set", -1.0, 1.0)
+    entity_table_ts_cycle_scale: float = _number(0.0)
+    activity_table_ts_noise_scale: float = _number(0.05, low=0)
+    entity_table_ts_noise_scale: float = _number(1.0, low=0)
+    ts_ar_rho_choices: Choices = _choices("range", 0.0, 0.9)
+    ts_value_scale_choices: Choices = _choices("set", 0.01, 0.1, 1.0, 10.0, 100.0)
+    propagation_agg_choices: Choices = contributions(
+        "sum", "max", "product", "logsumexp", kind="aggregations"
+    )
+    mlp_in_dim: int = _integer(1)
+    mlp_out_dim: int = _integer(1)
+    mlp_emb_dim: int = _integer(32)
+    mlp_num_layers_choices: Choices = _choices("range", 2, 4)
+    mlp_weight_density_choices: Choices = _choices("range", 0.3, 1.0)
+    source_gen_type_choices: Choices = contributions(
+        "ts", "uniform", "gaussian", "beta", "mixed", kind="sources"
+    )
+    source_beta_alpha_choices: Choices = _choices("range", 0.5, 5.0)
+    source_beta_beta_choices: Choices = _choices("range", 0.5, 5.0)
+    propagation_mode_choices: Choices = _choices("set", "type_eager", among=("type_eager", "type_lazy"))
+    cat_label_permute_prob_choices: Choices = _choices("range", 0.3, 1.0)
+    cat_label_reverse_prob_choices: Choices = _choices("range", 0.2, 0.8)
+    propagate_batch_size: int | None = field(default=None)
+    noise_choices: Choices = contributions("beta", kind="noises")
+    mechanism_choices: Choices = contributions("mlp", kind="mechanisms")
+
+    @propagate_batch_size.validator
+    def _warn_batch_size(self, _: Attribute[int | None], value: int | None) -> None:
+        if value is not None:
+            warnings.warn(
+                "propagate_batch_size is ignored: rows are made in blocks of a fixed size",
+                UserWarning,
+                stacklevel=3,
+            )
+
+
+@frozen(kw_only=True)
+class DAGParams:
+    """Parameters of the layouts, and the weights of a graph's edges.
+
+    Attributes:
+        ba_sink_edge_dropout: chance that a BarabasiAlbert sink with several parents loses one.
+        ba_flip_leaf_edge_prob: chance that a leaf's edge is turned round.
+        ba_max_in_degree: most parents that a node keeps.
+        ba_m: parents of a new node.
+        er_p_choices: edge probability of ErdosRenyi.
+        ws_rewire_p_choices: rewiring probability of WattsStrogatz.
+        layered_depth_choices: number of layers.
+        layered_edge_dropout_p: chance that an edge between layers is dropped.
+        edge_weight_dist_choices: family of a causal graph's edge weights: `normal` N(0, 1), `lognormal`
+            (0, 1), `cauchy` (0, 1) or `uniform` U(-2, 2).
+    """
+
+    ba_sink_edge_dropout: float = _number(0.4, low=0, high=1)
+    ba_flip_leaf_edge_prob: float = _number(0.0, low=0, high=1)
+    ba_max_in_degree: int = _integer(4)
+    ba_m: int = _integer(2)
+    er_p_choices: Choices = _choices("range", 0.3, 0.8)
+    ws_rewire_p_choices: Choices = _choices("range", 0.1, 0.3)
+    layered_depth_choices: Choices = _choices("range", 2, 8)
+    layered_edge_dropout_p: float = _number(0.1, low=0, high=1)
+    edge_weight_dist_choices: Choices = _choices(
+        "set",
+        "normal",
+        "lognormal",
+        "cauchy",
+        "uniform",
+        among=("normal", "lognormal", "cauchy", "uniform"),
+    )
