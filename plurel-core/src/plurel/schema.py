@@ -5,7 +5,7 @@ Not here: rows. A schema says what a database is made of, never what stands in i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from attrs import field, frozen
@@ -42,6 +42,14 @@ class ForeignKey:
     nullable: bool = False
 
 
+def _keys(value: Iterable[ForeignKey]) -> tuple[ForeignKey, ...]:
+    return tuple(value)
+
+
+def _columns(value: Iterable[Column]) -> tuple[Column, ...]:
+    return tuple(value)
+
+
 @frozen(kw_only=True)
 class Table:
     """A table: its size, role, keys, features and event time."""
@@ -50,8 +58,8 @@ class Table:
     rows: int
     role: Role
     primary_key: str | None = None
-    foreign_keys: tuple[ForeignKey, ...] = field(default=(), converter=tuple)
-    columns: tuple[Column, ...] = field(default=(), converter=tuple)
+    foreign_keys: tuple[ForeignKey, ...] = field(default=(), converter=_keys)
+    columns: tuple[Column, ...] = field(default=(), converter=_columns)
     time_column: str | None = None
 
     @property
@@ -60,11 +68,15 @@ class Table:
         return tuple(key.parent for key in self.foreign_keys)
 
 
+def _tables(value: Iterable[Table]) -> tuple[Table, ...]:
+    return tuple(value)
+
+
 @frozen(kw_only=True)
 class Schema:
     """The tables of a database, in the order in which they are named."""
 
-    tables: tuple[Table, ...] = field(converter=tuple)
+    tables: tuple[Table, ...] = field(converter=_tables)
 
     def __iter__(self) -> Iterator[Table]:
         return iter(self.tables)

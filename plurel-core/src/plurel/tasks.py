@@ -5,7 +5,7 @@ Not here: proposing tasks (the `tasks` plugins) and writing them (`plurel.relben
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import field, frozen
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 TaskKind = Literal["forecast", "autocomplete", "external"]
 TaskType = Literal["binary_classification", "regression", "multiclass_classification"]
+
+
+def _names(value: Iterable[str]) -> tuple[str, ...]:
+    return tuple(value)
 
 
 @frozen(kw_only=True, eq=False)
@@ -48,7 +52,7 @@ class TaskDefinition:
     time_col: str
     splits: Mapping[str, pd.DataFrame]
     known_at: str | None = None
-    hidden: tuple[str, ...] = field(default=(), converter=tuple)
+    hidden: tuple[str, ...] = field(default=(), converter=_names)
     timedelta: int | None = None
     sql: str | None = None
     remove_columns: Mapping[str, Any] = field(factory=dict)

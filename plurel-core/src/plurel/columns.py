@@ -1,0 +1,216 @@
+"""Column types: what a column of a database is, inferred from its Arrow type and what stands in it.
+
+The built-in types are contributions like anyone's: each says how sure it is of a column, the surest wins,
+and its record names one of the store's five encodings. Not here: the store's own, coarser fallback from
+Arrow types alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from attrs import field, frozen, validators
+
+from plurel.errors import DatabaseError
+from plurel.plugins.records import ColumnType, Encoding
+from plurel.plugins.requests import InferRequest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from plurel.plugins.ledger import Entry, Ledger
+    from plurel.relbench_io.directory import DatabaseDirectory, TableDirectory
+
+LOOKED_AT = 1 << 17
+"""Rows from the start of a table that inference looks at."""
+
+_NUMBERS = ("int", "uint", "float", "double", "halffloat", "decimal")
+_TEXTS = ("string", "large_string", "string_view")
+
+
+@frozen
+class Number:
+    """Numbers of any width; integers are numbers too, since nothing but a name tells codes from counts."""
+
+    def infer(self, request: InferRequest) -> float:
+        """Sure of every numeric Arrow type; of a column without any value only for want of better."""
+        if request.arrow_type == "null":
+            return 0.1
+        return 0.9 if request.arrow_type.startswith(_NUMBERS) else 0.0
+
+    def decode(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The values themselves, `[rows] f64`."""
+        import numpy as np
+
+        return values.astype(np.float64)
+
+
+@frozen
+class Boolean:
+    """True or false."""
+
+    def infer(self, request: InferRequest) -> float:
+        """Sure of Arrow's `bool` only: a number 0 or 1 may be a count."""
+        return 1.0 if request.arrow_type == "bool" else 0.0
+
+    def decode(self, values: NDArray[Any]) -> NDArray[Any]:
+        """True where a value is above zero, `[rows] bool`."""
+        return values > 0
+
+
+@frozen(kw_only=True)
+class Category:
+    """One of a few labels.
+
+    Attributes:
+        max_labels: a column of strings with more distinct values is text.
+        max_length: a column of strings whose mean length in characters is greater is text.
+    """
+
+    max_labels: int = field(default=64, validator=validators.ge(1))
+    max_length: float = field(default=40.0, validator=validators.gt(0))
+
+    def infer(self, request: InferRequest) -> float:
+        """Sure of Arrow dictionaries, and of short strings that repeat."""
+        if request.arrow_type.startswith("dictionary"):
+            return 1.0
+        if not request.arrow_type.startswith(_TEXTS) or request.mean_length is None:
+            return 0.0
+        filled = request.count - request.nulls
+        repeats = request.distinct <= self.max_labels and 2 * request.distinct <= filled
+        return 0.8 if repeats and request.mean_length <= self.max_length else 0.0
+
+    def decode(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Labels as strings, `[rows] object`."""
+        import numpy as np
+
+        return np.array([str(value) for value in values], dtype=object)
+
+
+@frozen
+class Datetime:
+    """Moments."""
+
+    def infer(self, request: InferRequest) -> float:
+        """Sure of Arrow's timestamps and dates."""
+        return 1.0 if request.arrow_type.startswith(("timestamp", "date")) else 0.0
+
+    def decode(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Microseconds since 1970 as `[rows] datetime64[us]`."""
+        import numpy as np
+
+        return values.astype(np.int64).astype("datetime64[us]")
+
+
+@frozen
+class Text:
+    """Strings that say something."""
+
+    def infer(self, request: InferRequest) -> float:
+        """Takes every column of strings that nobody knows better."""
+        return 0.5 if request.arrow_type.startswith(_TEXTS) else 0.0
+
+    def decode(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The values as strings, `[rows] object`."""
+        import numpy as np
+
+        return np.array([str(value) for value in values], dtype=object)
+
+
+def infer_encodings(directory: DatabaseDirectory, ledger: Ledger) -> dict[str, dict[str, Encoding]]:
+    """The store's encoding of every column of a database that is no key.
+
+    What `columns.yaml` states is taken as stated; every other column goes to the surest of the ledger's
+    column types (of equally sure ones to the first by canonical id).
+
+    Args:
+        directory: the database, as `read_directory` gives it.
+        ledger: whose `column_types` are asked.
+
+    Returns:
+        By table, by column.
+
+    Raises:
+        DatabaseError: for a column that no installed type knows, or a file that is no Parquet.
+    """
+    types = [(entry, entry.build()) for entry in sorted(ledger.entries("column_types"), key=lambda e: e.id)]
+    return {name: _of_table(table, types) for name, table in directory.tables.items()}
+
+
+def _of_table(table: TableDirectory, types: list[tuple[Entry, Any]]) -> dict[str, Encoding]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    keys = {table.primary_key, *table.foreign_keys}
+    try:
+        with pq.ParquetFile(table.file) as file:
+            schema = file.schema_arrow
+            asked = [name for name in schema.names if name not in keys and name not in table.encodings]
+            batch = next(file.iter_batches(batch_size=LOOKED_AT, columns=asked), None)
+            rows = pa.Table.from_batches([batch]) if batch is not None else schema.empty_table()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DatabaseError(f"{table.file} cannot be read as Parquet: {error}") from error
+    encodings: dict[str, Encoding] = {}
+    for name in schema.names:
+        if name in table.encodings:
+            encodings[name] = table.encodings[name]
+        elif name not in keys:
+            encodings[name] = _surest(describe(rows[name], name=name, table=table.name), types)
+    return encodings
+
+
+def _surest(request: InferRequest, types: list[tuple[Entry, Any]]) -> Encoding:
+    sure, best = 0.0, None
+    for entry, column_type in types:
+        confidence = column_type.infer(request)
+        if confidence > sure:
+            sure, best = confidence, entry
+    if best is None:
+        raise DatabaseError(
+            f"no column type knows {request.table}.{request.name} of Arrow type {request.arrow_type}; "
+            "remove the column, convert it, or name its encoding in columns.yaml"
+        )
+    return cast(ColumnType, best.record).encoding
+
+
+def describe(column: pa.ChunkedArray, *, name: str, table: str) -> InferRequest:
+    """What a column type is told of a column.
+
+    Args:
+        column: the cells that are looked at.
+        name: the column's name.
+        table: the table's name.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    facts: Mapping[str, Any] = {}
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        mean = pc.mean(pc.utf8_length(column)).as_py()
+        facts = {"mean_length": mean}
+    elif pa.types.is_primitive(kind) or pa.types.is_decimal(kind):
+        ends = pc.min_max(column).as_py()
+        facts = {"minimum": ends["min"], "maximum": ends["max"]}
+    return InferRequest(
+        name=name,
+        table=table,
+        arrow_type=str(kind),
+        count=len(column),
+        nulls=column.null_count,
+        distinct=_distinct(column),
+        **facts,
+    )
+
+
+def _distinct(column: pa.ChunkedArray) -> int:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_nested(column.type):
+        return 0
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return int(pc.count_distinct(column, mode="only_valid").as_py())

@@ -1,0 +1,1 @@
+"""Importers: real sources as RelBench directories."""
