@@ -1,0 +1,133 @@
+"""From values to vectors: what stands on an edge of the causal graph.
+
+A number goes through a network of its own; a label through an embedding and a network, which is a table of
+as many vectors as there are labels. Vectors are weighted, then clipped to +-1e4. Not here: which node or
+parent column an encoder belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+from attrs import evolve, frozen
+from numpy.typing import NDArray
+
+from plurel_scm.networks import Network, NetworkRule, draw_matrices, draw_networks, product
+
+if TYPE_CHECKING:
+    from plurel.plugins.requests import NodeInput, Parts
+    from plurel.seeding import Stream
+
+F32: TypeAlias = NDArray[np.float32]
+
+ENCODING_LIMIT = np.float32(1e4)
+
+
+class Encoder(Protocol):
+    """Turns the values of one input into vectors."""
+
+    def weighted(self, weight: float) -> Encoder:
+        """The same encoder with its vectors multiplied by a weight before the clip."""
+        ...
+
+    def encode(self, values: NDArray[Any], out: F32) -> None:
+        """Write the clipped vectors of `[rows]` values into `out`, `[rows, dim]`; NaN gives NaN."""
+        ...
+
+
+@frozen(eq=False)
+class NumberEncoder:
+    """A number through a network."""
+
+    network: Network
+
+    def weighted(self, weight: float) -> NumberEncoder:
+        """The weight goes into the last, linear layer."""
+        return NumberEncoder(evolve(self.network, last=self.network.last * np.float32(weight)))
+
+    def encode(self, values: NDArray[Any], out: F32) -> None:
+        """Run the network."""
+        hidden = self.network.activate(values.astype(np.float32, copy=False)[:, None])
+        product(hidden, self.network.last, out=out)
+        np.clip(out, -ENCODING_LIMIT, ENCODING_LIMIT, out=out)
+
+
+@frozen(eq=False)
+class ConstantEncoder:
+    """A number through a network whose first layer is all zero: every number gives the same vector."""
+
+    vector: F32
+
+    def weighted(self, weight: float) -> ConstantEncoder:
+        """The weighted vector."""
+        return ConstantEncoder(self.vector * np.float32(weight))
+
+    def encode(self, values: NDArray[Any], out: F32) -> None:
+        """Repeat the vector."""
+        out[:] = np.clip(self.vector, -ENCODING_LIMIT, ENCODING_LIMIT)
+        missing = np.isnan(values)
+        if missing.any():
+            out[missing] = np.nan
+
+
+@frozen(eq=False)
+class LabelEncoder:
+    """A label through an embedding and a network, as a table `[labels, dim]`."""
+
+    table: F32
+
+    def weighted(self, weight: float) -> LabelEncoder:
+        """The weighted table."""
+        return LabelEncoder(self.table * np.float32(weight))
+
+    def encode(self, values: NDArray[Any], out: F32) -> None:
+        """Look the labels up."""
+        table = np.clip(self.table, -ENCODING_LIMIT, ENCODING_LIMIT)
+        np.take(table, values, axis=0, out=out, mode="clip")
+
+
+def number_encoder(network: Network) -> Encoder:
+    """The encoder of a number, given its network."""
+    if network.hidden[0].weights.any():
+        return NumberEncoder(network)
+    return ConstantEncoder(network(np.zeros((1, 1), dtype=np.float32))[0])
+
+
+def draw_embeddings(categories: Sequence[int], dim: int, parts: Parts, stream: Stream) -> list[F32]:
+    """Unmasked embeddings, `[labels, dim]` each, with initialisers of their own."""
+    initializers = parts.draw_many("initialization_choices", len(categories), stream / "initializers")
+    return draw_matrices([(count, dim) for count in categories], initializers, stream / "weights")
+
+
+def labels_of(categories: int | None) -> int:
+    """The number of labels of a category, which its request must state."""
+    if categories is None or categories < 1:
+        raise ValueError(f"a category has at least one label, got {categories!r}")
+    return categories
+
+
+def draw_encoders(
+    inputs: Sequence[NodeInput], dim: int, rule: NetworkRule, parts: Parts, stream: Stream
+) -> list[Encoder]:
+    """An encoder for each input, its edge's weight included.
+
+    Args:
+        inputs: what is to be encoded.
+        dim: width of a vector.
+        rule: how networks are drawn.
+        parts: the run's choices of initialisers and activations.
+        stream: the stream of these encoders.
+    """
+    ends = [(1 if value.kind == "number" else dim, dim) for value in inputs]
+    networks = draw_networks(ends, rule, parts, stream / "networks")
+    labels = [labels_of(value.categories) for value in inputs if value.kind == "category"]
+    embeddings = iter(draw_embeddings(labels, dim, parts, stream / "embeddings"))
+    encoders: list[Encoder] = []
+    for value, network in zip(inputs, networks, strict=True):
+        encoder = (
+            number_encoder(network) if value.kind == "number" else LabelEncoder(network(next(embeddings)))
+        )
+        encoders.append(encoder.weighted(value.weight))
+    return encoders

@@ -1,0 +1,194 @@
+"""Parent rows as the nodes of a table see them: encoded once, joined once, then gathered.
+
+Every planned column of a parent row is encoded by one encoder that all nodes of the table share. Many child
+rows share a parent, so encodings are joined over *parent* rows, once for each kind of aggregation, and child
+rows pick theirs up. A parent too large to be kept is encoded for the rows that a block needs. Not here: the
+nodes' own inputs (`plurel_scm.mechanisms`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from plurel.plugins.requests import NodeInput
+from plurel_scm.encoders import Encoder, draw_encoders
+
+if TYPE_CHECKING:
+    from plurel.plugins.protocols import Aggregation
+    from plurel.plugins.requests import ParentTable, Parts
+    from plurel.seeding import Stream
+    from plurel_scm.networks import NetworkRule
+
+F32: TypeAlias = NDArray[np.float32]
+I64: TypeAlias = NDArray[np.int64]
+
+PIECE_ROWS = 1024
+"""Parent rows that are encoded at a time."""
+
+KEPT_ROWS = 1 << 17
+"""Parents up to this size are joined as a whole and kept, 16 MB for a kind of aggregation at width 32."""
+
+
+@frozen(eq=False)
+class Parent:
+    """One foreign key's parent, with an encoder for each of its columns.
+
+    Attributes:
+        table: the parent as its children see it.
+        encoders: an encoder a column, of weight 1.
+        dim: width of an encoding.
+        kept: encodings joined over all parent rows, by aggregation; not part of what is pickled.
+    """
+
+    table: ParentTable
+    encoders: tuple[Encoder, ...]
+    dim: int
+    kept: list[tuple[Aggregation, F32]] = field(factory=list, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Parent, (self.table, self.encoders, self.dim)
+
+    def column(self, index: int, rows: I64) -> NDArray[Any]:
+        """A column's values at parent rows."""
+        return np.asarray(self.table.values[self.table.columns[index].name])[rows]
+
+    def joined(self, aggregation: Aggregation, rows: I64) -> F32:
+        """All columns' weighted encodings joined, at parent rows, `[rows, dim]`."""
+        if self.table.table.rows > KEPT_ROWS:
+            distinct, positions = np.unique(rows, return_inverse=True)
+            return self._join(aggregation, distinct)[positions]
+        for known, whole in self.kept:
+            if known is aggregation:
+                return whole[rows]
+        whole = self._join(aggregation, np.arange(self.table.table.rows))
+        self.kept.append((aggregation, whole))
+        return whole[rows]
+
+    def encodings(self, rows: I64, weight: float) -> F32:
+        """Each column's weighted encodings at parent rows, `[columns, rows, dim]`."""
+        stack = np.empty((len(self.encoders), len(rows), self.dim), dtype=np.float32)
+        for index, encoder in enumerate(self.encoders):
+            encoder.weighted(weight).encode(self.column(index, rows), stack[index])
+        return stack
+
+    def _join(self, aggregation: Aggregation, rows: I64) -> F32:
+        weight = aggregation.foreign_weight(len(self.encoders))
+        joined = np.empty((len(rows), self.dim), dtype=np.float32)
+        for start in range(0, len(rows), PIECE_ROWS):
+            piece = rows[start : start + PIECE_ROWS]
+            joined[start : start + PIECE_ROWS] = aggregation(self.encodings(piece, weight))
+        return joined
+
+
+@frozen(eq=False)
+class BlockRows:
+    """The parent rows of one block: what `plurel.plugins.protocols.ForeignRows` asks for.
+
+    Attributes:
+        parents: the parents.
+        rows: for each of them the parent row of every row of the block, -1 where the key is null.
+        known: what was joined already, by aggregation.
+    """
+
+    parents: tuple[Parent, ...]
+    rows: tuple[I64, ...]
+    known: list[tuple[Aggregation, tuple[F32, ...]]] = field(factory=list, repr=False)
+
+    def values(self, index: int) -> NDArray[Any]:
+        """A parent column, `[rows]` f32 (NaN without parent) or int64 labels (-1 without parent).
+
+        Raises:
+            IndexError: where there is no such column.
+        """
+        place = index
+        for parent, rows in zip(self.parents, self.rows, strict=True):
+            if place < len(parent.encoders):
+                labels = parent.table.columns[place].kind == "category"
+                values = np.full(
+                    len(rows), -1 if labels else np.nan, dtype=np.int64 if labels else np.float32
+                )
+                present = rows >= 0
+                values[present] = parent.column(place, rows[present])
+                return values
+            place -= len(parent.encoders)
+        raise IndexError(f"the parents have no column number {index}")
+
+    def encodings(self) -> F32:
+        """Every parent column as a vector, `[columns, rows, dim]`; zeros without parent."""
+        return np.concatenate([self._encodings(*pair, 1.0, 0.0) for pair in self._pairs()])
+
+    def joined(self, aggregation: Aggregation) -> tuple[F32, ...]:
+        """What stands beside a node's own encodings in an aggregation's stack, each `[rows, dim]`."""
+        for known, parts in self.known:
+            if known is aggregation:
+                return parts
+        if aggregation.associative:
+            parts = tuple(self._joined(*pair, aggregation) for pair in self._pairs())
+        else:
+            parts = tuple(
+                part
+                for parent, rows in self._pairs()
+                for part in self._encodings(
+                    parent, rows, aggregation.foreign_weight(len(parent.encoders)), aggregation.neutral
+                )
+            )
+        for part in parts:
+            part.flags.writeable = False
+        self.known.append((aggregation, parts))
+        return parts
+
+    def _pairs(self) -> list[tuple[Parent, I64]]:
+        """The parents that have columns to show."""
+        return [pair for pair in zip(self.parents, self.rows, strict=True) if pair[0].encoders]
+
+    def _joined(self, parent: Parent, rows: I64, aggregation: Aggregation) -> F32:
+        present = rows >= 0
+        if present.all():
+            return parent.joined(aggregation, rows)
+        part = np.full((len(rows), parent.dim), aggregation.neutral, dtype=np.float32)
+        part[present] = parent.joined(aggregation, rows[present])
+        return part
+
+    def _encodings(self, parent: Parent, rows: I64, weight: float, absent: float) -> F32:
+        stack = np.full((len(parent.encoders), len(rows), parent.dim), absent, dtype=np.float32)
+        present = rows >= 0
+        stack[:, present] = parent.encodings(rows[present], weight)
+        return stack
+
+
+def foreign_inputs(table: ParentTable) -> tuple[NodeInput, ...]:
+    """A parent's columns as inputs; a lazily typed parent shows its labels as numbers."""
+    return tuple(
+        NodeInput(
+            kind="number" if table.mode == "lazy" else column.kind,
+            categories=None if table.mode == "lazy" else column.categories,
+            name=f"{table.foreign_key.column}.{column.name}",
+        )
+        for column in table.columns
+    )
+
+
+def draw_parents(
+    tables: Sequence[ParentTable], dim: int, rule: NetworkRule, parts: Parts, stream: Stream
+) -> tuple[Parent, ...]:
+    """Draw the encoders of every foreign key's parent."""
+    return tuple(
+        Parent(
+            table,
+            tuple(draw_encoders(foreign_inputs(table), dim, rule, parts, stream / table.foreign_key.column)),
+            dim,
+        )
+        for table in tables
+    )
+
+
+def block_rows(parents: tuple[Parent, ...], rows: Mapping[str, I64]) -> BlockRows | None:
+    """The parent rows of a block, given those of each foreign key column; None without parents."""
+    if not parents:
+        return None
+    return BlockRows(parents, tuple(rows[parent.table.foreign_key.column] for parent in parents))

@@ -1,0 +1,134 @@
+"""Which parent row a child row points at: the hierarchical stochastic block model.
+
+Both sides of a foreign key are cut into contiguous blocks of rows; a block's number, written level by level,
+says which cluster it belongs to on each level; clusters that match on a level attract each other. The
+probability of a parent row is proportional to the product of the affinities over the levels, so it is the
+same for all rows of a block: a child row draws the parent's block, then a row inside it, which costs
+O(children) instead of O(children * parents). Not here: popularity of parents, or times.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from plurel.config import Choices
+from plurel.plugins.requests import BLOCK_ROWS
+
+if TYPE_CHECKING:
+    from plurel.plugins.requests import LinkRequest
+    from plurel.seeding import Stream
+
+F64: TypeAlias = NDArray[np.float64]
+I64: TypeAlias = NDArray[np.int64]
+
+MATCHING_AFFINITY = 0.9
+OTHER_AFFINITY = (0.001, 0.002)
+
+
+def level_affinity(child_clusters: int, parent_clusters: int, generator: np.random.Generator) -> F64:
+    """Affinities of one level, `[child clusters, parent clusters]`."""
+    affinity = generator.uniform(*OTHER_AFFINITY, (child_clusters, parent_clusters))
+    diagonal = np.arange(max(child_clusters, parent_clusters))
+    affinity[diagonal % child_clusters, diagonal % parent_clusters] = MATCHING_AFFINITY
+    return affinity
+
+
+def chunk_rows(rows: int, blocks: int) -> int:
+    """Rows of a contiguous block: all have this many, but the last ones that hold what is left."""
+    return max(1, math.ceil(rows / blocks))
+
+
+def block_sizes(rows: int, blocks: int) -> I64:
+    """Rows in each block, `[blocks]`; trailing blocks may be empty."""
+    starts = np.minimum(np.arange(blocks + 1) * chunk_rows(rows, blocks), rows)
+    return np.diff(starts)
+
+
+@frozen(eq=False)
+class BlockLinks:
+    """The links of one foreign key.
+
+    Attributes:
+        stream: the key's stream of draws.
+        child_rows: rows of the child table.
+        child_chunk: child rows of a child block.
+        parent_chunk: parent rows of a parent block.
+        parent_sizes: rows in each parent block, `[parent blocks]`.
+        cumulated: for each child block the distribution function over parent blocks, each row shifted by its
+            number so that the flat array ascends: `[child blocks * parent blocks]`.
+    """
+
+    stream: Stream
+    child_rows: int
+    child_chunk: int
+    parent_chunk: int
+    parent_sizes: I64
+    cumulated: F64
+
+    def block(self, index: int) -> I64:
+        """Parent row of every row of a block, `[rows] int64`; -1 everywhere where the parent has no row."""
+        start = index * BLOCK_ROWS
+        rows = np.arange(start, min(start + BLOCK_ROWS, self.child_rows))
+        filled = np.count_nonzero(self.parent_sizes)
+        if not filled:
+            return np.full(len(rows), -1, dtype=np.int64)
+        blocks = len(self.parent_sizes)
+        child_block = rows // self.child_chunk
+        uniform = self.stream.generator(index).random((2, len(rows)))
+        parent_block = np.searchsorted(self.cumulated, uniform[0] + child_block, side="right")
+        parent_block -= child_block * blocks
+        np.minimum(parent_block, filled - 1, out=parent_block)
+        inside = (uniform[1] * self.parent_sizes[parent_block]).astype(np.int64)
+        return parent_block * self.parent_chunk + inside
+
+
+def _default_levels() -> Choices:
+    return Choices(kind="range", value=[1, 5])
+
+
+def _default_clusters() -> Choices:
+    return Choices(kind="range", value=[1, 3])
+
+
+@frozen(kw_only=True)
+class HierarchicalBlocks:
+    """Parameters of `hierarchical_blocks`, and the links themselves.
+
+    Attributes:
+        levels: number of levels, the same for both sides.
+        clusters_per_level: number of clusters of a side on a level.
+    """
+
+    levels: Choices = field(factory=_default_levels)
+    clusters_per_level: Choices = field(factory=_default_clusters)
+
+    def plan(self, request: LinkRequest) -> BlockLinks:
+        """Draw levels, clusters and affinities of one foreign key."""
+        stream = request.stream
+        levels = int(self.levels.draw(stream / "levels"))
+        generator = (stream / "affinities").generator()
+        affinity = np.ones((1, 1))
+        for level in range(levels):
+            child_clusters = int(self.clusters_per_level.draw(stream / "child clusters" / level))
+            parent_clusters = int(self.clusters_per_level.draw(stream / "parent clusters" / level))
+            affinity = np.kron(affinity, level_affinity(child_clusters, parent_clusters, generator))
+        child_blocks, parent_blocks = affinity.shape
+        sizes = block_sizes(request.parent.rows, parent_blocks)
+        weights = affinity * sizes
+        cumulated = np.cumsum(weights, axis=1)
+        if request.parent.rows:
+            cumulated /= cumulated[:, -1:]
+        cumulated += np.arange(child_blocks)[:, None]
+        return BlockLinks(
+            stream=stream / "draws",
+            child_rows=request.child.rows,
+            child_chunk=chunk_rows(request.child.rows, child_blocks),
+            parent_chunk=chunk_rows(request.parent.rows, parent_blocks),
+            parent_sizes=sizes,
+            cumulated=cumulated.ravel(),
+        )

@@ -1,0 +1,117 @@
+"""Mechanism `mlp`: encode the inputs, join the encodings, add noise, decode.
+
+Every input goes through an encoder of its own; the weighted encodings are aggregated together with those of
+the parent rows; each dimension gets noise of its own; a network decodes the result to a number, or to the label
+whose embedding it points at most. Not here: what encodes parent rows, which all nodes
+of a table share (`plurel_scm.foreign`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from plurel.config import Choices
+from plurel_scm.encoders import Encoder, draw_embeddings, draw_encoders, labels_of
+from plurel_scm.networks import NetworkRule, default_density, default_layers, draw_networks, product
+
+if TYPE_CHECKING:
+    from plurel.plugins.protocols import Aggregation, ForeignRows
+    from plurel.plugins.requests import MechanismRequest
+    from plurel_scm.networks import Network
+
+F32: TypeAlias = NDArray[np.float32]
+
+PIECE_ROWS = 1024
+"""Rows that are computed at a time: their encodings stay in the processor's cache. A multiple of the rows
+of one matrix product."""
+
+
+@frozen(eq=False)
+class MlpNode:
+    """One node's function.
+
+    Attributes:
+        encoders: one for each input, its weight included.
+        aggregation: what joins the encodings.
+        decoder: the network; only its hidden layers run, its last one stands in `readout`.
+        readout: the decoder's last layer, `[width, 1]`; of a category together with the embeddings that its
+            output is compared with, `[width, labels]`.
+        category: whether the node is a category.
+        dim: width of an encoding.
+    """
+
+    encoders: tuple[Encoder, ...]
+    aggregation: Aggregation
+    decoder: Network
+    readout: F32
+    category: bool
+    dim: int
+
+    @property
+    def noise_shape(self) -> tuple[int, ...]:
+        """One number for each dimension of an encoding."""
+        return (self.dim,)
+
+    def compute(
+        self, inputs: Sequence[NDArray[Any]], foreign: ForeignRows | None, noise: F32
+    ) -> NDArray[Any]:
+        """Values of a block, `[rows]` f32 or int64 labels; noise enters divided by the width."""
+        beside = foreign.joined(self.aggregation) if foreign is not None else ()
+        rows = len(noise)
+        values = np.empty(rows, dtype=np.int64 if self.category else np.float32)
+        edges = len(self.encoders) + len(beside)
+        for start in range(0, rows, PIECE_ROWS):
+            piece = slice(start, min(start + PIECE_ROWS, rows))
+            stack = np.empty((edges, piece.stop - start, self.dim), dtype=np.float32)
+            for slot, encoder, value in zip(stack, self.encoders, inputs, strict=False):
+                encoder.encode(value[piece], slot)
+            for slot, joined in zip(stack[len(self.encoders) :], beside, strict=True):
+                slot[:] = joined[piece]
+            state = self.aggregation(stack)
+            state += noise[piece] * np.float32(1 / self.dim)
+            values[piece] = self._decode(state)
+        return values
+
+    def _decode(self, state: F32) -> NDArray[Any]:
+        scores = product(self.decoder.activate(state), self.readout)
+        return scores.argmax(axis=1) if self.category else scores[:, 0]
+
+
+@frozen(kw_only=True)
+class Mlp:
+    """Parameters of `mlp`, and the mechanism itself.
+
+    Attributes:
+        num_layers: number of weight matrices of a network, at least 2.
+        weight_density: probability that a weight is kept.
+        hidden: width of hidden layers.
+    """
+
+    num_layers: Choices = field(factory=default_layers)
+    weight_density: Choices = field(factory=default_density)
+    hidden: int = 32
+
+    def plan(self, request: MechanismRequest) -> MlpNode:
+        """Draw a node's encoders, aggregation and decoder."""
+        parts, stream, dim = request.parts, request.stream, request.dim
+        rule = NetworkRule(num_layers=self.num_layers, weight_density=self.weight_density, width=self.hidden)
+        category = request.output == "category"
+        (decoder,) = draw_networks([(dim, dim if category else 1)], rule, parts, stream / "decoder")
+        readout = decoder.last
+        if category:
+            labels = labels_of(request.categories)
+            (targets,) = draw_embeddings([labels], dim, parts, stream / "targets")
+            readout = product(readout, np.ascontiguousarray(targets.T))
+        return MlpNode(
+            encoders=tuple(draw_encoders(request.inputs, dim, rule, parts, stream / "encoders")),
+            aggregation=parts.draw("propagation_agg_choices", stream / "aggregation"),
+            decoder=decoder,
+            readout=readout,
+            category=category,
+            dim=dim,
+        )

@@ -1,0 +1,180 @@
+"""Small random multilayer perceptrons without biases, drawn a node at a time and run in single precision.
+
+A hidden layer is `clip(scale * activation(x W), +-1e6)`, the last layer is linear; initialiser, density,
+activation and scale are drawn for each layer. Not here: what the networks encode or decode
+(`plurel_scm.encoders`, `plurel_scm.mechanisms`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from plurel.config import Choices
+
+if TYPE_CHECKING:
+    from plurel.plugins.protocols import Initializer
+    from plurel.plugins.requests import Parts
+    from plurel.seeding import Stream
+
+F32: TypeAlias = NDArray[np.float32]
+
+HIDDEN_LIMIT = np.float32(1e6)
+PRODUCT_ROWS = 256
+"""Rows of one matrix product: 256 x 32 x 32 is as much as OpenBLAS leaves to a single thread, so the bits
+do not depend on the number of threads, and a stack of such products is faster than one long product."""
+
+
+def product(x: F32, weights: F32, out: F32 | None = None) -> F32:
+    """The matrix product `x @ weights`, in stacks of `PRODUCT_ROWS` rows.
+
+    Args:
+        x: `[rows, inputs]`.
+        weights: `[inputs, outputs]`.
+        out: `[rows, outputs]` to write into, contiguous.
+
+    Returns:
+        `[rows, outputs]`.
+    """
+    rows, outputs = len(x), weights.shape[1]
+    if out is None:
+        out = np.empty((rows, outputs), dtype=np.float32)
+    whole = rows - rows % PRODUCT_ROWS
+    if whole:
+        np.matmul(
+            x[:whole].reshape(-1, PRODUCT_ROWS, x.shape[1]),
+            weights,
+            out=out[:whole].reshape(-1, PRODUCT_ROWS, outputs),
+        )
+    if whole < rows:
+        np.matmul(x[whole:], weights, out=out[whole:])
+    return out
+
+
+@frozen(eq=False)
+class HiddenLayer:
+    """One hidden layer: `clip(scale * function(x weights), +-1e6)`."""
+
+    weights: F32
+    function: Callable[[F32], F32]
+    scale: np.float32
+
+    def __call__(self, x: F32) -> F32:
+        """`[rows, inputs] -> [rows, outputs]`."""
+        linear = x * self.weights if self.weights.shape[0] == 1 else product(x, self.weights)
+        hidden = self.function(linear)
+        hidden *= self.scale
+        return np.clip(hidden, -HIDDEN_LIMIT, HIDDEN_LIMIT, out=hidden)
+
+
+@frozen(eq=False)
+class Network:
+    """A multilayer perceptron: hidden layers, then a linear one.
+
+    Attributes:
+        hidden: the hidden layers, at least one.
+        last: weights of the last layer, `[width, outputs]`.
+    """
+
+    hidden: tuple[HiddenLayer, ...]
+    last: F32
+
+    def activate(self, x: F32) -> F32:
+        """What the last hidden layer gives, `[rows, inputs] -> [rows, width]`."""
+        for layer in self.hidden:
+            x = layer(x)
+        return x
+
+    def __call__(self, x: F32) -> F32:
+        """`[rows, inputs] -> [rows, outputs]`."""
+        return product(self.activate(x), self.last)
+
+
+def default_layers() -> Choices:
+    """The prior's number of weight matrices."""
+    return Choices(kind="range", value=[2, 4])
+
+
+def default_density() -> Choices:
+    """The prior's share of weights that are kept."""
+    return Choices(kind="range", value=[0.3, 1.0])
+
+
+@frozen(kw_only=True)
+class NetworkRule:
+    """How networks are drawn.
+
+    Attributes:
+        num_layers: number of weight matrices, at least 2.
+        weight_density: probability that a weight is kept; the kept ones are divided by it.
+        width: width of hidden layers.
+    """
+
+    num_layers: Choices
+    weight_density: Choices
+    width: int
+
+
+def draw_matrices(
+    shapes: Sequence[tuple[int, int]], initializers: Sequence[Initializer], stream: Stream
+) -> list[F32]:
+    """Matrices of the given shapes, each from its own initialiser.
+
+    Those that share shape and initialiser are drawn as one stack: a generator costs more than a matrix.
+    """
+    groups: dict[tuple[int, tuple[int, int]], list[int]] = {}
+    for position, (shape, rule) in enumerate(zip(shapes, initializers, strict=True)):
+        groups.setdefault((id(rule), shape), []).append(position)
+    matrices: dict[int, F32] = {}
+    for number, ((_, shape), positions) in enumerate(groups.items()):
+        rule = initializers[positions[0]]
+        stack = rule.draw((len(positions), *shape), stream / number)
+        matrices.update(zip(positions, stack, strict=True))
+    return [matrices[position] for position in range(len(shapes))]
+
+
+def draw_networks(
+    ends: Sequence[tuple[int, int]], rule: NetworkRule, parts: Parts, stream: Stream
+) -> list[Network]:
+    """Networks that share nothing but their stream.
+
+    Args:
+        ends: inputs and outputs of each network.
+        rule: how they are drawn.
+        parts: the run's choices of initialisers and activations.
+        stream: the stream of these networks.
+    """
+    depths = [int(depth) for depth in rule.num_layers.draw_many(len(ends), stream / "depths")]
+    shapes = [
+        shape
+        for (inputs, outputs), depth in zip(ends, depths, strict=True)
+        for shape in [(inputs, rule.width), *[(rule.width, rule.width)] * (depth - 2), (rule.width, outputs)]
+    ]
+    initializers = parts.draw_many("initialization_choices", len(shapes), stream / "initializers")
+    densities = rule.weight_density.draw_many(len(shapes), stream / "densities")
+    matrices = draw_matrices(shapes, initializers, stream / "weights")
+    uniform = (stream / "masks").generator().random(sum(i * o for i, o in shapes), dtype=np.float32)
+    start = 0
+    for matrix, density in zip(matrices, densities, strict=True):
+        kept = uniform[start : start + matrix.size].reshape(matrix.shape) < density
+        start += matrix.size
+        matrix *= kept
+        matrix /= np.float32(density)
+    hidden = len(shapes) - len(ends)
+    activations = parts.draw_many("activation_choices", hidden, stream / "activations")
+    scales = np.exp((stream / "scales").generator().uniform(-1, 1, hidden)).astype(np.float32)
+    layers = iter(zip(activations, scales, range(hidden), strict=True))
+    weights = iter(matrices)
+    networks = []
+    for depth in depths:
+        stack = []
+        for _ in range(depth - 1):
+            activation, scale, number = next(layers)
+            function = activation.draw(stream / "activation" / number)
+            stack.append(HiddenLayer(next(weights), function, scale))
+        networks.append(Network(tuple(stack), next(weights)))
+    return networks

@@ -1,0 +1,223 @@
+"""Source `ts`: a series along the rows of a table, the mean of a trend, a cycle and autocorrelated noise.
+
+A block of rows is made without the blocks before it: the noise restarts from as many of the earlier
+innovations as float precision remembers. Not here: event times; the rows' order stands for time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from plurel.config import Choices
+from plurel.errors import ConfigError
+from plurel.plugins.requests import BLOCK_ROWS
+from plurel_scm.encoders import labels_of
+from plurel_scm.sources import draw_bounds, value_scales
+
+if TYPE_CHECKING:
+    from plurel.plugins.protocols import SourcePlan
+    from plurel.plugins.requests import SourceRequest
+    from plurel.seeding import Stream
+
+F32: TypeAlias = NDArray[np.float32]
+F64: TypeAlias = NDArray[np.float64]
+I64: TypeAlias = NDArray[np.int64]
+
+FORGOTTEN = 2.0**-53
+"""Relative size below which an innovation no longer shows in the state."""
+
+
+def autoregressive(innovations: F64, rho: float) -> F64:
+    """The states of an AR(1) process from state 0, `state[t] = rho * state[t - 1] + innovation[t]`.
+
+    A scan by doubling (Kogge and Stone, 1973): each pass joins states twice as far apart.
+
+    Args:
+        innovations: `[rows] f64`.
+        rho: autocorrelation, -1 < rho < 1.
+
+    Returns:
+        `[rows] f64`.
+    """
+    states = innovations.copy()
+    distance, factor = 1, rho
+    while distance < len(states) and abs(factor) >= FORGOTTEN:
+        states[distance:] += factor * states[:-distance]
+        distance, factor = 2 * distance, factor * factor
+    return states
+
+
+def memory(rho: float) -> int:
+    """Number of rows after which an innovation is forgotten below float precision.
+
+    Raises:
+        ConfigError: unless -1 < rho < 1.
+    """
+    if not -1 < rho < 1:
+        raise ConfigError(f"the autocorrelation of a series must lie between -1 and 1, got {rho}")
+    return math.ceil(math.log(FORGOTTEN) / math.log(abs(rho))) if rho else 0
+
+
+def autoregressive_block(innovations: Callable[[int], F64], index: int, rho: float) -> F64:
+    """The states of one block, restarted from the innovations of earlier blocks that still show.
+
+    Args:
+        innovations: those of a block by its number; all blocks before `index` have `BLOCK_ROWS` of them.
+        index: number of the block.
+        rho: autocorrelation, -1 < rho < 1.
+
+    Returns:
+        `[rows] f64`.
+    """
+    remembered = min(memory(rho), index * BLOCK_ROWS)
+    first = index - math.ceil(remembered / BLOCK_ROWS)
+    parts = [innovations(block) for block in range(first, index + 1)]
+    rows = len(parts[-1])
+    history = np.concatenate(parts)[-(remembered + rows) :] if rows else parts[-1]
+    return autoregressive(history, rho)[remembered:]
+
+
+@frozen
+class Series:
+    """One series of numbers.
+
+    Attributes:
+        stream: the innovations' stream.
+        rows: rows of the whole table.
+        low: lower bound; the trend starts there.
+        high: upper bound.
+        trend_scale: height of the trend at the table's end.
+        trend_alpha: exponent of the trend.
+        cycle_scale: amplitude of the cycle.
+        cycle_rows: rows of half a period.
+        noise_scale: standard deviation of an innovation.
+        rho: autocorrelation of the noise.
+    """
+
+    stream: Stream
+    rows: int
+    low: float
+    high: float
+    trend_scale: float
+    trend_alpha: float
+    cycle_scale: float
+    cycle_rows: int
+    noise_scale: float
+    rho: float
+
+    def block(self, index: int, start: int, stop: int) -> F32:
+        """Values of the rows of a block, `[rows] f32`."""
+        row = np.arange(start, stop, dtype=np.float64)
+        trend = np.minimum(self.trend_scale * (row / self.rows) ** self.trend_alpha + self.low, self.high)
+        cycle = self.cycle_scale * np.sin(np.pi * row / self.cycle_rows)
+
+        def innovations(block: int) -> F64:
+            count = stop - start if block == index else BLOCK_ROWS
+            return self.stream.generator(block).normal(0, self.noise_scale, count)
+
+        noise = autoregressive_block(innovations, index, self.rho)
+        total = trend + np.clip(cycle, self.low, self.high) + np.clip(noise, self.low, self.high)
+        return (total / 3).astype(np.float32)
+
+
+@frozen
+class LabelSeries:
+    """A series of labels: each label has a series, and a row draws its label from their softmax."""
+
+    stream: Stream
+    series: tuple[Series, ...]
+
+    def block(self, index: int, start: int, stop: int) -> I64:
+        """Labels of the rows of a block, `[rows] int64`."""
+        scores = np.stack([series.block(index, start, stop) for series in self.series]).astype(np.float64)
+        cumulated = np.cumsum(np.exp(scores - scores.max(axis=0)), axis=0)
+        level = self.stream.generator(index).random(stop - start) * cumulated[-1]
+        labels = np.count_nonzero(cumulated <= level, axis=0)
+        return np.minimum(labels, len(self.series) - 1).astype(np.int64)
+
+
+def _default_alpha() -> Choices:
+    return Choices(kind="range", value=[0.0, 2.0])
+
+
+def _default_sign() -> Choices:
+    return Choices(kind="set", value=[-1.0, 1.0])
+
+
+def _default_cycle() -> Choices:
+    return Choices(kind="set", value=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+
+
+def _default_rho() -> Choices:
+    return Choices(kind="range", value=[0.0, 0.9])
+
+
+@frozen(kw_only=True)
+class Ts:
+    """Parameters of source `ts`, and the source itself.
+
+    Attributes:
+        trend_alpha: exponent of the trend.
+        activity_trend_scale: height of the trend in activity tables.
+        entity_trend_scale: the same in entity tables.
+        cycle_freq_perc: rows of half a period, as a part of all rows.
+        activity_cycle_scale: amplitude of the cycle in activity tables.
+        entity_cycle_scale: the same in entity tables.
+        activity_noise_scale: standard deviation of an innovation in activity tables.
+        entity_noise_scale: the same in entity tables.
+        ar_rho: autocorrelation of the noise, above -1 and below 1.
+        value_scale: scale of the bounds; it moves the bounds only, never the amplitudes.
+    """
+
+    trend_alpha: Choices = field(factory=_default_alpha)
+    activity_trend_scale: Choices = field(factory=_default_sign)
+    entity_trend_scale: float = 0.0
+    cycle_freq_perc: Choices = field(factory=_default_cycle)
+    activity_cycle_scale: Choices = field(factory=_default_sign)
+    entity_cycle_scale: float = 0.0
+    activity_noise_scale: float = 0.05
+    entity_noise_scale: float = 1.0
+    ar_rho: Choices = field(factory=_default_rho)
+    value_scale: Choices = field(factory=value_scales)
+
+    def plan(self, request: SourceRequest) -> SourcePlan:
+        """Draw the series' parameters, for each label of a category its own."""
+        stream = request.stream
+        if request.output == "number":
+            return self._series(request, stream)
+        labels = range(labels_of(request.categories))
+        series = [self._series(request, stream / "label" / label) for label in labels]
+        return LabelSeries(stream / "draws", tuple(series))
+
+    def _series(self, request: SourceRequest, stream: Stream) -> Series:
+        activity = request.role == "activity"
+        low, high = draw_bounds(self.value_scale, stream)
+        rho = float(self.ar_rho.draw(stream / "rho"))
+        memory(rho)
+        period = float(self.cycle_freq_perc.draw(stream / "cycle"))
+        return Series(
+            stream=stream / "innovations",
+            rows=request.rows,
+            low=low,
+            high=high,
+            trend_alpha=float(self.trend_alpha.draw(stream / "trend alpha")),
+            trend_scale=(
+                float(self.activity_trend_scale.draw(stream / "trend scale"))
+                if activity
+                else self.entity_trend_scale
+            ),
+            cycle_scale=(
+                float(self.activity_cycle_scale.draw(stream / "cycle scale"))
+                if activity
+                else self.entity_cycle_scale
+            ),
+            cycle_rows=max(1, math.ceil(request.rows * period)),
+            noise_scale=self.activity_noise_scale if activity else self.entity_noise_scale,
+            rho=rho,
+        )

@@ -1,0 +1,143 @@
+"""Table model `scm`: the values of one table from a structural causal model.
+
+A graph of causal nodes is drawn; some of them are the table's columns. Nodes without inputs are sources, the
+others get a mechanism, which sees its inputs in the table and the columns of the parent rows. Everything is
+drawn here, and only for nodes that some column depends on; rows are made by the plan
+(`plurel_scm.table_plan`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from plurel.config import Choices
+from plurel.graph import CausalEdge, CausalGraph, CausalNode
+from plurel.plugins.requests import MechanismRequest, PlannedColumn, SourceRequest
+from plurel_scm.foreign import draw_parents, foreign_inputs
+from plurel_scm.networks import NetworkRule, default_density, default_layers
+from plurel_scm.node_graph import NodeGraph, draw_node_graph
+from plurel_scm.table_plan import MechanismNode, ScmPlan, SourceNode
+
+if TYPE_CHECKING:
+    from plurel.plugins.requests import NodeInput, TableRequest
+
+
+@frozen(kw_only=True)
+class Scm:
+    """Parameters of `scm`, and the table model itself.
+
+    Graph, hidden nodes, edge weights, mechanisms, sources and noises are the run's choices. These parameters
+    are those of the encoders of parent rows, which all nodes of a table share.
+
+    Attributes:
+        dim: width of an encoding, in mechanisms too.
+        num_layers: number of weight matrices of an encoder, at least 2.
+        weight_density: probability that a weight is kept.
+    """
+
+    dim: int = 32
+    num_layers: Choices = field(factory=default_layers)
+    weight_density: Choices = field(factory=default_density)
+
+    def plan(self, request: TableRequest) -> ScmPlan:
+        """Draw a table's graph, mechanisms, sources and encoders of parent rows.
+
+        Raises:
+            GenerationError: for a column of labels that does not say how many there are.
+        """
+        graph = draw_node_graph(request)
+        rule = NetworkRule(num_layers=self.num_layers, weight_density=self.weight_density, width=self.dim)
+        foreign = tuple(value for parent in request.parents for value in foreign_inputs(parent))
+        nodes: dict[int, SourceNode | MechanismNode] = {}
+        names: dict[int, str] = {}
+        for number in graph.live():
+            names[number], nodes[number] = self._draw_node(request, graph, number, foreign)
+        columns = (
+            PlannedColumn(name=str(kind.column), kind=kind.kind, categories=kind.categories, node=number)
+            for number, kind in enumerate(graph.kinds)
+            if kind.column is not None
+        )
+        return ScmPlan(
+            table=request.table.name,
+            columns=tuple(columns),
+            nodes=nodes,
+            parents=draw_parents(request.parents, self.dim, rule, request.parts, request.stream / "foreign"),
+            graph=causal_graph(request, graph, names),
+        )
+
+    def _draw_node(
+        self, request: TableRequest, graph: NodeGraph, number: int, foreign: tuple[NodeInput, ...]
+    ) -> tuple[str, SourceNode | MechanismNode]:
+        """A node's function, and the name of the contribution that made it."""
+        parts, stream, kind = request.parts, request.stream / "node" / number, graph.kinds[number]
+        inputs = graph.inputs(number)
+        if not inputs:
+            entry, source = parts.draw_entry("source_gen_type_choices", stream / "source")
+            plan = source.plan(
+                SourceRequest(
+                    output=kind.kind,
+                    categories=kind.categories,
+                    rows=request.table.rows,
+                    role=request.table.role,
+                    parts=parts,
+                    stream=stream / "series",
+                )
+            )
+            return entry.name, SourceNode(plan=plan)
+        entry, mechanism = parts.draw_entry("mechanism_choices", stream / "mechanism")
+        function = mechanism.plan(
+            MechanismRequest(
+                inputs=inputs,
+                foreign=foreign,
+                output=kind.kind,
+                categories=kind.categories,
+                dim=self.dim,
+                parts=parts,
+                stream=stream / "function",
+            )
+        )
+        noise = parts.draw("noise_choices", stream / "noise kind").plan(stream / "noise")
+        node = MechanismNode(inputs=tuple(int(value.name) for value in inputs), plan=function, noise=noise)
+        return entry.name, node
+
+
+def causal_graph(request: TableRequest, graph: NodeGraph, names: dict[int, str]) -> CausalGraph:
+    """What causes what in a table and from its parents, of the nodes that columns depend on.
+
+    Args:
+        request: the table.
+        graph: all of its nodes.
+        names: the contribution that made each of the nodes that columns depend on.
+    """
+    table = request.table.name
+    nodes = [
+        CausalNode(
+            id=f"{table}/{number}",
+            table=table,
+            kind=graph.kinds[number].kind,
+            mechanism=names[number],
+            column=graph.kinds[number].column,
+        )
+        for number in sorted(names)
+    ]
+    edges: list[CausalEdge] = []
+    for number in sorted(names):
+        inputs = graph.inputs(number)
+        edges += [
+            CausalEdge(source=f"{table}/{value.name}", target=f"{table}/{number}", weight=value.weight)
+            for value in inputs
+        ]
+        if inputs:
+            edges += [
+                CausalEdge(
+                    source=f"{parent.table.name}/{column.node}",
+                    target=f"{table}/{number}",
+                    through=parent.foreign_key.column,
+                )
+                for parent in request.parents
+                for column in parent.columns
+                if column.node is not None
+            ]
+    return CausalGraph(nodes=nodes, edges=edges)
