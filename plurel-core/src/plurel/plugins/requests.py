@@ -137,8 +137,8 @@ class TableRequest:
     """The values of one table are wanted.
 
     Attributes:
-        table: its schema; `table.columns` names the features with their kinds (`number` or `category` with
-            its number of labels), which the plan's columns repeat in the same order.
+        table: its schema. The plan has exactly `table.columns`, in their order: numbers for `number` and
+            `datetime`, two labels for `boolean`, the column's `categories` for `category` and `text`.
         parents: its parents, one a foreign key, in the schema's order.
         times: event times of its rows, `[rows] int64` microseconds, or None.
         parts: the run's choices.

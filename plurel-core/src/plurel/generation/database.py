@@ -1,0 +1,218 @@
+"""A whole database from a seed and a resolved config; and the same one again under an intervention.
+
+Schema and period, times and links, values, then the finish of every table. Not here: any of the steps
+(the modules beside this one) or files (`plurel.relbench_io`).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+import pandas as pd
+from attrs import frozen
+from threadpoolctl import threadpool_limits
+
+from plurel.errors import RequestError
+from plurel.generation.finish import Finish, fit_finish
+from plurel.generation.schema import Period, draw_period, draw_schema
+from plurel.generation.structure import Structure, draw_structure
+from plurel.generation.surface import SurfaceRules
+from plurel.generation.values import TableValues, make_values
+from plurel.graph import CausalGraph
+from plurel.plugins.requests import TaskRequest
+from plurel.schema import Schema, Table
+from plurel.seeding import Stream
+
+if TYPE_CHECKING:
+    from plurel.config import Config
+    from plurel.plugins.requests import Parts
+    from plurel.tasks import TaskDefinition
+
+
+@frozen(kw_only=True, eq=False)
+class TableRecord:
+    """What a generation remembers of a table beside its rows, enough to make them again.
+
+    Attributes:
+        model: id of the table model.
+        mode: how children read its columns.
+        summary: the whole-column facts that the model was fitted to.
+        finish: how its columns ended.
+    """
+
+    model: str
+    mode: str
+    summary: Any
+    finish: Finish
+
+
+@frozen(kw_only=True, eq=False)
+class Generated:
+    """A generated database.
+
+    Attributes:
+        seed: the seed it came from.
+        period: the time it covers.
+        planned: its schema as drawn, with the columns that were dropped later.
+        schema: its schema as it stands.
+        structure: its keys and times.
+        frames: its rows by table: keys, features, then the time.
+        graph: what caused what.
+        records: what else is known of each table.
+    """
+
+    seed: int
+    period: Period
+    planned: Schema
+    schema: Schema
+    structure: Structure
+    frames: Mapping[str, pd.DataFrame]
+    graph: CausalGraph
+    records: Mapping[str, TableRecord]
+
+
+def generate(
+    seed: int,
+    config: Config,
+    parts: Parts,
+    *,
+    order: Sequence[str] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Generated:
+    """Generate a database.
+
+    Args:
+        seed: names the database; every draw is addressed from it.
+        config: its plain numbers (period, splits, collapse of categories).
+        parts: its choices, resolved.
+        order: names of the tables in the order in which to make them, parents first; changes nothing but
+            the order of work.
+        progress: told the name of each table whose values are made.
+
+    Raises:
+        GenerationError: where a contribution breaks its contract or the config leaves nothing to draw.
+    """
+    stream = Stream(seed)
+    params = config.database_params
+    period = draw_period(
+        params.min_timestamp,
+        params.max_timestamp,
+        val_split=config.val_split,
+        test_split=config.test_split,
+        stream=stream / "period",
+    )
+    rules = SurfaceRules(
+        collapse=params.category_collapse,
+        typed=params.column_type_choices is not None,
+        generated=params.value_generator_choices is not None,
+    )
+    planned = draw_schema(parts, stream, typed=rules.typed)
+    structure = draw_structure(planned, period, parts, stream)
+    with tempfile.TemporaryDirectory(prefix="plurel-") as scratch, threadpool_limits(1, user_api="blas"):
+        values = make_values(planned, structure, parts, stream, Path(scratch), order=order, progress=progress)
+        records = {
+            table.name: _record(values[table.name], rules, parts, stream / "table" / table.name)
+            for table in planned
+        }
+        frames = _frames(planned, structure, values, records)
+    return Generated(
+        seed=seed,
+        period=period,
+        planned=planned,
+        schema=Schema(
+            tables=[
+                attrs.evolve(table, columns=records[table.name].finish.schema_columns()) for table in planned
+            ]
+        ),
+        structure=structure,
+        frames=frames,
+        graph=CausalGraph(
+            nodes=[node for table in planned for node in values[table.name].plan.graph.nodes],
+            edges=[edge for table in planned for edge in values[table.name].plan.graph.edges],
+        ),
+        records=records,
+    )
+
+
+def intervene(generated: Generated, parts: Parts, column: str, value: float) -> dict[str, pd.DataFrame]:
+    """The rows of a database under do(column = value): other values, same noise, same mechanisms.
+
+    The value is that of the column's causal node, before the column's transform; a category is held at a
+    label.
+
+    Args:
+        generated: the untouched database.
+        parts: the choices that it was generated with.
+        column: `<table>.<column>`.
+        value: what the column is held at.
+
+    Raises:
+        RequestError: where the database has no such column.
+    """
+    table, _, name = column.rpartition(".")
+    known = [f"{own.name}.{feature.name}" for own in generated.planned for feature in own.columns]
+    if column not in known:
+        raise RequestError(f"there is no feature column {column!r} to hold; columns: {', '.join(known)}")
+    with tempfile.TemporaryDirectory(prefix="plurel-") as scratch, threadpool_limits(1, user_api="blas"):
+        values = make_values(
+            generated.planned,
+            generated.structure,
+            parts,
+            Stream(generated.seed),
+            Path(scratch),
+            do={table: {name: value}},
+            summaries={own: record.summary for own, record in generated.records.items()},
+        )
+        return _frames(generated.planned, generated.structure, values, generated.records)
+
+
+def propose_tasks(generated: Generated, parts: Parts) -> Sequence[TaskDefinition]:
+    """The prediction tasks of a generated database, from the proposer that its config chose."""
+    stream = Stream(generated.seed) / "tasks"
+    proposer = parts.draw("task_choices", stream / "choice")
+    tasks: Sequence[TaskDefinition] = proposer.propose(
+        TaskRequest(
+            tables=generated.frames,
+            schema=generated.schema.tables,
+            val_timestamp=generated.period.val,
+            test_timestamp=generated.period.test,
+            stream=stream / "propose",
+        )
+    )
+    return tasks
+
+
+def _record(made: TableValues, rules: SurfaceRules, parts: Parts, stream: Stream) -> TableRecord:
+    finish = fit_finish(made.plan.columns, made.values, rules, parts, stream)
+    return TableRecord(model=made.model, mode=made.plan.mode, summary=made.summary, finish=finish)
+
+
+def _frames(
+    schema: Schema,
+    structure: Structure,
+    values: Mapping[str, TableValues],
+    records: Mapping[str, TableRecord],
+) -> dict[str, pd.DataFrame]:
+    return {
+        table.name: _frame(table, structure, records[table.name].finish.apply(values[table.name].values))
+        for table in schema
+    }
+
+
+def _frame(table: Table, structure: Structure, features: Mapping[str, Any]) -> pd.DataFrame:
+    """Primary key, foreign keys, features, time: the columns of one table in their order."""
+    columns: dict[str, Any] = {}
+    if table.primary_key is not None:
+        columns[table.primary_key] = np.arange(table.rows, dtype=np.int64)
+    for key in table.foreign_keys:
+        rows = structure.links[table.name][key.column]
+        columns[key.column] = pd.arrays.IntegerArray(np.where(rows < 0, 0, rows), rows < 0)
+    columns |= features
+    if table.time_column is not None:
+        columns[table.time_column] = structure.times[table.name].astype("datetime64[us]")
+    return pd.DataFrame(columns)

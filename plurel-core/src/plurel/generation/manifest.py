@@ -1,0 +1,76 @@
+"""What `plurel.json` says of a generated database: where it came from, what caused it, how its columns ended.
+
+The document is JSON-able and depends on seed, config and the contributions that were used alone: no time of
+day, no machine, no plugin that had no part in it. Not here: the RelBench manifests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from plurel.plugins.requests import BLOCK_ROWS
+
+if TYPE_CHECKING:
+    from plurel.config import ResolvedConfig
+    from plurel.generation.database import Generated, TableRecord
+    from plurel.generation.finish import FinishedColumn
+
+FORMAT_VERSION = 1
+
+
+def database_manifest(generated: Generated, resolved: ResolvedConfig) -> dict[str, Any]:
+    """The document.
+
+    Args:
+        generated: the database.
+        resolved: the config that it came from.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "seed": generated.seed,
+        **config_identity(resolved),
+        "block_rows": BLOCK_ROWS,
+        "period": attrs.asdict(generated.period),
+        "schema": [attrs.asdict(table) for table in generated.schema],
+        "causal_graph": {
+            "nodes": [attrs.asdict(node) for node in generated.graph.nodes],
+            "edges": [attrs.asdict(edge) for edge in generated.graph.edges],
+        },
+        "columns": {name: _table(record) for name, record in generated.records.items()},
+    }
+
+
+def config_identity(resolved: ResolvedConfig) -> dict[str, Any]:
+    """The parts of the document that make two databases of one seed the same: config and contributions."""
+    return {"config": resolved.to_dict(), "contributions": resolved.provenance}
+
+
+def _table(record: TableRecord) -> dict[str, Any]:
+    return {
+        "table_model": record.model,
+        "mode": record.mode,
+        "missing_rate": record.finish.missing_rate,
+        "columns": {column.planned.name: _column(column) for column in record.finish.columns},
+    }
+
+
+def _column(column: FinishedColumn) -> dict[str, Any]:
+    planned = column.planned
+    said: dict[str, Any] = {
+        "node": planned.node,
+        "planned": planned.kind if planned.categories is None else f"{planned.kind}[{planned.categories}]",
+        "kind": None if column.dropped else column.surface.kind,
+    }
+    if column.surface.contributions:
+        said["surface"] = list(column.surface.contributions)
+    if column.facts is not None:
+        said |= {
+            "transform": column.transform,
+            "missing_cells": len(column.missing),
+            "before_transform": {
+                name: getattr(column.facts, name) for name in ("count", "mean", "std", "minimum", "maximum")
+            },
+        }
+    return said
