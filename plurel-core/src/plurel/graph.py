@@ -5,6 +5,7 @@ Not here: how graphs are drawn (the layouts) or what their nodes compute (the ta
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -122,12 +123,20 @@ class CausalEdge:
     weight: float | None = None
 
 
+def _nodes(value: Iterable[CausalNode]) -> tuple[CausalNode, ...]:
+    return tuple(value)
+
+
+def _caused(value: Iterable[CausalEdge]) -> tuple[CausalEdge, ...]:
+    return tuple(value)
+
+
 @frozen(kw_only=True)
 class CausalGraph:
     """What causes what, in one table or in a database."""
 
-    nodes: tuple[CausalNode, ...] = field(default=(), converter=tuple)
-    edges: tuple[CausalEdge, ...] = field(default=(), converter=tuple)
+    nodes: tuple[CausalNode, ...] = field(default=(), converter=_nodes)
+    edges: tuple[CausalEdge, ...] = field(default=(), converter=_caused)
 
     def __add__(self, other: CausalGraph) -> CausalGraph:
         return CausalGraph(nodes=self.nodes + other.nodes, edges=self.edges + other.edges)
