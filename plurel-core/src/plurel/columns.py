@@ -61,8 +61,8 @@ class Boolean:
 
 
 @frozen(kw_only=True)
-class Category:
-    """One of a few labels.
+class CategoryParams:
+    """When strings are labels.
 
     Attributes:
         max_labels: a column of strings with more distinct values is text.
@@ -72,6 +72,13 @@ class Category:
     max_labels: int = field(default=64, validator=validators.ge(1))
     max_length: float = field(default=40.0, validator=validators.gt(0))
 
+
+@frozen
+class Category:
+    """One of a few labels."""
+
+    params: CategoryParams = field(factory=CategoryParams)
+
     def infer(self, request: InferRequest) -> float:
         """Sure of Arrow dictionaries, and of short strings that repeat."""
         if request.arrow_type.startswith("dictionary"):
@@ -79,8 +86,8 @@ class Category:
         if not request.arrow_type.startswith(_TEXTS) or request.mean_length is None:
             return 0.0
         filled = request.count - request.nulls
-        repeats = request.distinct <= self.max_labels and 2 * request.distinct <= filled
-        return 0.8 if repeats and request.mean_length <= self.max_length else 0.0
+        repeats = request.distinct <= self.params.max_labels and 2 * request.distinct <= filled
+        return 0.8 if repeats and request.mean_length <= self.params.max_length else 0.0
 
     def decode(self, values: NDArray[Any]) -> NDArray[Any]:
         """Labels as strings, `[rows] object`."""

@@ -26,9 +26,10 @@ def plurel_column_types() -> Iterable[records.ColumnType]:
     )
     yield records.ColumnType(
         name="category",
-        summary="A few labels, as integers or short strings",
+        summary="A few labels: dictionaries, and short strings that repeat",
         encoding="category",
         factory="plurel.columns:Category",
+        config="plurel.columns:CategoryParams",
     )
     yield records.ColumnType(
         name="datetime",
@@ -51,6 +52,7 @@ def plurel_tasks() -> Iterable[records.TaskProposer]:
         name="autocomplete",
         summary="Predict a column of a timed table's row",
         factory="plurel.tasks_autocomplete:Autocomplete",
+        config="plurel.tasks_autocomplete:AutocompleteParams",
     )
 
 
@@ -61,6 +63,7 @@ def plurel_importers() -> Iterable[records.Importer]:
         name="nycflights13",
         summary="Flights that left New York in 2013, with planes, airlines, airports and weather",
         factory="plurel.importers.nycflights13:NycFlights13",
+        config="plurel.importers.nycflights13:NycFlights13Params",
     )
 
 
@@ -91,7 +94,7 @@ def plurel_commands() -> Iterable[records.Command]:
     yield records.Command(
         name="validate",
         summary="Check a database directory against the RelBench contract.",
-        factory="plurel.validate:app",
+        factory="plurel.validate.command:app",
     )
     yield records.Command(
         name="plugins",

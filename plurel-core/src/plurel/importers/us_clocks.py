@@ -72,6 +72,6 @@ def arrivals(
     midnight = (departed + ahead).dt.normalize()
     arrived: pd.Series[pd.Timestamp] = midnight + pd.to_timedelta(minutes_of_day(clock), unit="min") - ahead
     earliest = departed + pd.to_timedelta(at_least, unit="min")
-    days = np.ceil((earliest - arrived).dt.total_seconds() / 86_400).clip(lower=0)
+    days = np.ceil(np.maximum((earliest - arrived).dt.total_seconds(), 0) / 86_400)
     arrived = arrived + pd.to_timedelta(days, unit="D")
     return arrived.where(earliest.notna())

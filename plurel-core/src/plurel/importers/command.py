@@ -1,0 +1,74 @@
+"""`plurel import`: a real source as a RelBench directory. Not here: the importers."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Any
+
+from cyclopts import App
+
+from plurel.cli.output import Reporter, reporter
+from plurel.plugins import get_ledger
+from plurel.plugins.requests import ImportRequest
+from plurel.relbench_io import DatabaseDirectory, read_directory
+
+app = App(name="import", help="Make a RelBench directory of a real source.")
+
+
+@app.default
+def import_source(name: str, *, out: Path, source: Path | None = None, json: bool = False) -> None:
+    """Make a RelBench directory of a real source.
+
+    Parameters
+    ----------
+    name
+        An importer, as `plurel plugins list --kind importers` shows them.
+    out
+        The directory to make.
+    source
+        Where the source lies; the importer's own place by default.
+    json
+        Print one JSON document.
+    """
+    say = reporter(json=json)
+    importer = get_ledger().find("importers", name).build()
+    with say.progress(f"importing {name}"):
+        directory = read_directory(importer.run(ImportRequest(out=out, source=source)))
+    note = directory.path / "plurel.json"
+    facts = json_module.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    say.emit(
+        {"name": directory.name, "path": str(directory.path), "tasks": list(directory.tasks), "facts": facts}
+    )
+    _say(say, directory, facts)
+
+
+def _say(say: Reporter, directory: DatabaseDirectory, facts: dict[str, Any]) -> None:
+    rows = facts.get("rows", {})
+    say.table(
+        f"{directory.name} in {directory.path}",
+        ["table", "rows", "primary key", "time column"],
+        [
+            (name, rows.get(name), table.primary_key, table.time_column)
+            for name, table in directory.tables.items()
+        ],
+    )
+    keys = facts.get("keys", [])
+    if keys:
+        say.result("")
+        say.table(
+            "foreign keys as found in the data (null and unresolved ones are null in the directory)",
+            ["key", "parent", "rows", "null", "unresolved"],
+            [
+                (
+                    f"{key['table']}.{key['column']}",
+                    key["parent"],
+                    key["rows"],
+                    key["null"],
+                    key["unresolved"],
+                )
+                for key in keys
+            ],
+        )
+    say.result("")
+    say.result(f"tasks: {', '.join(directory.tasks) or 'none'}")
