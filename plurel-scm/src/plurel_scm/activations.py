@@ -33,7 +33,8 @@ HALF = np.float32(0.5)
 
 def _negative_slope(x: F32, slope: np.float32) -> F32:
     """`x` where positive, `slope * x` elsewhere, for a slope below 1."""
-    return np.maximum(x, x * slope, out=x)
+    np.maximum(x, x * slope, out=x)
+    return x
 
 
 def _expm1_of_negative(x: F32) -> F32:

@@ -69,18 +69,13 @@ class LogSumExp(Aggregation):
 
     def __call__(self, stack: F32) -> F32:
         """`log(sum(exp(stack)))`, shifted by the maximum so that nothing overflows."""
-        if len(stack) == 1:
-            return stack[0]
-        largest: F32 = stack[0].copy()
-        for part in stack[1:]:
-            np.maximum(largest, part, out=largest)
-        total = np.zeros_like(largest)
-        with np.errstate(invalid="ignore", under="ignore", divide="ignore"):
-            shift: F32 = np.where(np.isneginf(largest), np.float32(0), largest)
+        largest: F32 = stack.max(axis=0)
+        shift: F32 = np.where(np.isneginf(largest), np.float32(0), largest)
+        total: F32 = np.zeros_like(shift)
+        with np.errstate(divide="ignore"):
             for part in stack:
                 part -= shift
-                np.exp(part, out=part)
-                total += part
+                total += np.exp(part, out=part)
             np.log(total, out=total)
         total += shift
         return total

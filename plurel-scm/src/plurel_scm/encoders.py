@@ -108,10 +108,39 @@ def labels_of(categories: int | None) -> int:
     return categories
 
 
+def encoder_ends(inputs: Sequence[NodeInput], dim: int) -> list[tuple[int, int]]:
+    """Inputs and outputs of the networks that encode: a number is one wide, an embedded label `dim`."""
+    return [(1 if value.kind == "number" else dim, dim) for value in inputs]
+
+
+def input_labels(inputs: Sequence[NodeInput]) -> list[int]:
+    """Number of labels of each input that is a category."""
+    return [labels_of(value.categories) for value in inputs if value.kind == "category"]
+
+
+def make_encoders(
+    inputs: Sequence[NodeInput], networks: Sequence[Network], embeddings: Sequence[F32]
+) -> tuple[Encoder, ...]:
+    """An encoder for each input, its edge's weight included.
+
+    Args:
+        inputs: what is to be encoded.
+        networks: one for each input, as `encoder_ends` says.
+        embeddings: one for each input that is a category, as `input_labels` says.
+    """
+    tables = iter(embeddings)
+    encoders: list[Encoder] = []
+    for value, network in zip(inputs, networks, strict=True):
+        number = value.kind == "number"
+        encoder = number_encoder(network) if number else LabelEncoder(network(next(tables)))
+        encoders.append(encoder.weighted(value.weight))
+    return tuple(encoders)
+
+
 def draw_encoders(
     inputs: Sequence[NodeInput], dim: int, rule: NetworkRule, parts: Parts, stream: Stream
-) -> list[Encoder]:
-    """An encoder for each input, its edge's weight included.
+) -> tuple[Encoder, ...]:
+    """Draw an encoder for each input.
 
     Args:
         inputs: what is to be encoded.
@@ -120,14 +149,6 @@ def draw_encoders(
         parts: the run's choices of initialisers and activations.
         stream: the stream of these encoders.
     """
-    ends = [(1 if value.kind == "number" else dim, dim) for value in inputs]
-    networks = draw_networks(ends, rule, parts, stream / "networks")
-    labels = [labels_of(value.categories) for value in inputs if value.kind == "category"]
-    embeddings = iter(draw_embeddings(labels, dim, parts, stream / "embeddings"))
-    encoders: list[Encoder] = []
-    for value, network in zip(inputs, networks, strict=True):
-        encoder = (
-            number_encoder(network) if value.kind == "number" else LabelEncoder(network(next(embeddings)))
-        )
-        encoders.append(encoder.weighted(value.weight))
-    return encoders
+    networks = draw_networks(encoder_ends(inputs, dim), rule, parts, stream / "networks")
+    embeddings = draw_embeddings(input_labels(inputs), dim, parts, stream / "embeddings")
+    return make_encoders(inputs, networks, embeddings)

@@ -80,11 +80,12 @@ class BlockLinks:
         blocks = len(self.parent_sizes)
         child_block = rows // self.child_chunk
         uniform = self.stream.generator(index).random((2, len(rows)))
-        parent_block = np.searchsorted(self.cumulated, uniform[0] + child_block, side="right")
+        parent_block: I64 = np.searchsorted(self.cumulated, uniform[0] + child_block, side="right")
         parent_block -= child_block * blocks
         np.minimum(parent_block, filled - 1, out=parent_block)
         inside = (uniform[1] * self.parent_sizes[parent_block]).astype(np.int64)
-        return parent_block * self.parent_chunk + inside
+        parent_rows: I64 = parent_block * self.parent_chunk + inside
+        return parent_rows
 
 
 def _default_levels() -> Choices:
@@ -112,18 +113,18 @@ class HierarchicalBlocks:
         stream = request.stream
         levels = int(self.levels.draw(stream / "levels"))
         generator = (stream / "affinities").generator()
-        affinity = np.ones((1, 1))
+        affinity: F64 = np.ones((1, 1))
         for level in range(levels):
             child_clusters = int(self.clusters_per_level.draw(stream / "child clusters" / level))
             parent_clusters = int(self.clusters_per_level.draw(stream / "parent clusters" / level))
-            affinity = np.kron(affinity, level_affinity(child_clusters, parent_clusters, generator))
+            level_affinities = level_affinity(child_clusters, parent_clusters, generator)
+            affinity = np.asarray(np.kron(affinity, level_affinities), dtype=np.float64)
         child_blocks, parent_blocks = affinity.shape
         sizes = block_sizes(request.parent.rows, parent_blocks)
-        weights = affinity * sizes
-        cumulated = np.cumsum(weights, axis=1)
+        cumulated: F64 = np.cumsum(affinity * sizes, axis=1)
         if request.parent.rows:
-            cumulated /= cumulated[:, -1:]
-        cumulated += np.arange(child_blocks)[:, None]
+            cumulated = cumulated / cumulated[:, -1:]
+        cumulated = cumulated + np.arange(child_blocks)[:, None]
         return BlockLinks(
             stream=stream / "draws",
             child_rows=request.child.rows,

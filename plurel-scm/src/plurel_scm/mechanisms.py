@@ -1,9 +1,9 @@
 """Mechanism `mlp`: encode the inputs, join the encodings, add noise, decode.
 
 Every input goes through an encoder of its own; the weighted encodings are aggregated together with those of
-the parent rows; each dimension gets noise of its own; a network decodes the result to a number, or to the label
-whose embedding it points at most. Not here: what encodes parent rows, which all nodes
-of a table share (`plurel_scm.foreign`).
+the parent rows; each dimension gets noise of its own; a network decodes the result to a number, or to the
+label whose embedding it points at most. Not here: what encodes parent rows, which all nodes of a table share
+(`plurel_scm.foreign`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from plurel.config import Choices
-from plurel_scm.encoders import Encoder, draw_embeddings, draw_encoders, labels_of
+from plurel_scm.encoders import (
+    Encoder,
+    draw_embeddings,
+    encoder_ends,
+    input_labels,
+    labels_of,
+    make_encoders,
+)
 from plurel_scm.networks import NetworkRule, default_density, default_layers, draw_networks, product
 
 if TYPE_CHECKING:
@@ -101,14 +108,20 @@ class Mlp:
         parts, stream, dim = request.parts, request.stream, request.dim
         rule = NetworkRule(num_layers=self.num_layers, weight_density=self.weight_density, width=self.hidden)
         category = request.output == "category"
-        (decoder,) = draw_networks([(dim, dim if category else 1)], rule, parts, stream / "decoder")
+        *encoding, decoder = draw_networks(
+            [*encoder_ends(request.inputs, dim), (dim, dim if category else 1)],
+            rule,
+            parts,
+            stream / "networks",
+        )
+        labels = input_labels(request.inputs)
+        targets = [labels_of(request.categories)] if category else []
+        embeddings = draw_embeddings([*labels, *targets], dim, parts, stream / "embeddings")
         readout = decoder.last
         if category:
-            labels = labels_of(request.categories)
-            (targets,) = draw_embeddings([labels], dim, parts, stream / "targets")
-            readout = product(readout, np.ascontiguousarray(targets.T))
+            readout = product(readout, np.ascontiguousarray(embeddings[-1].T))
         return MlpNode(
-            encoders=tuple(draw_encoders(request.inputs, dim, rule, parts, stream / "encoders")),
+            encoders=make_encoders(request.inputs, encoding, embeddings[: len(labels)]),
             aggregation=parts.draw("propagation_agg_choices", stream / "aggregation"),
             decoder=decoder,
             readout=readout,

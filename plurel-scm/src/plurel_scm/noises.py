@@ -93,7 +93,7 @@ class BetaNoisePlan:
     def block(self, index: int, shape: tuple[int, ...]) -> F32:
         """Independent draws in 0..1 of a shape."""
         words = random_words(self.stream.generator(index), int(np.prod(shape, dtype=np.int64)))
-        cells = words >> np.uint32(_FRACTION_BITS)
+        cells = (words >> np.uint32(_FRACTION_BITS)).astype(np.intp)
         draws = (words & np.uint32((1 << _FRACTION_BITS) - 1)).astype(np.float32)
         draws *= self.widths.take(cells)
         draws += self.quantiles.take(cells)

@@ -225,8 +225,12 @@ def plurel_transforms() -> list[records.Transform]:
             summary="rank / (count + 1), ties at their average rank",
             factory="plurel_scm.transforms:RankUniform",
         ),
-        records.Transform(name="log", summary="sign(x) log(1 + |x|)", factory="plurel_scm.transforms:log"),
-        records.Transform(name="sqrt", summary="sign(x) sqrt(|x|)", factory="plurel_scm.transforms:sqrt"),
+        records.Transform(
+            name="log", summary="sign(x) log(1 + |x|)", factory="plurel_scm.transforms:signed_log"
+        ),
+        records.Transform(
+            name="sqrt", summary="sign(x) sqrt(|x|)", factory="plurel_scm.transforms:signed_sqrt"
+        ),
         records.Transform(
             name="standardize",
             summary="mean 0 and population standard deviation 1",

@@ -138,8 +138,8 @@ class LabelSeries:
         scores = np.stack([series.block(index, start, stop) for series in self.series]).astype(np.float64)
         cumulated = np.cumsum(np.exp(scores - scores.max(axis=0)), axis=0)
         level = self.stream.generator(index).random(stop - start) * cumulated[-1]
-        labels = np.count_nonzero(cumulated <= level, axis=0)
-        return np.minimum(labels, len(self.series) - 1).astype(np.int64)
+        labels: I64 = np.count_nonzero(cumulated <= level, axis=0)
+        return np.minimum(labels, len(self.series) - 1)
 
 
 def _default_alpha() -> Choices:

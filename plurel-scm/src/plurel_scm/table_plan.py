@@ -14,7 +14,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from plurel.errors import GenerationError
-from plurel_scm.foreign import BlockRows, Parent, block_rows
+from plurel_scm.foreign import Parent, block_rows
 
 if TYPE_CHECKING:
     from plurel.graph import CausalGraph
@@ -26,15 +26,13 @@ Values: TypeAlias = NDArray[Any]
 
 @frozen(kw_only=True)
 class SourceNode:
-    """A node without inputs."""
+    """A node without inputs.
+
+    Attributes:
+        plan: its series.
+    """
 
     plan: SourcePlan
-
-    def compute(
-        self, values: Mapping[int, Values], foreign: BlockRows | None, request: BlockRequest
-    ) -> Values:
-        """The source's values; neither other nodes nor parent rows matter."""
-        return self.plan.block(request.index, request.start, request.stop)
 
 
 @frozen(kw_only=True)
@@ -50,13 +48,6 @@ class MechanismNode:
     inputs: tuple[int, ...]
     plan: NodePlan
     noise: NoisePlan
-
-    def compute(
-        self, values: Mapping[int, Values], foreign: BlockRows | None, request: BlockRequest
-    ) -> Values:
-        """The mechanism's values, given those of the nodes before it."""
-        noise = self.noise.block(request.index, (request.rows, *self.plan.noise_shape))
-        return self.plan.compute([values[node] for node in self.inputs], foreign, noise)
 
 
 @frozen(kw_only=True, eq=False)
@@ -88,12 +79,18 @@ class ScmPlan:
         Raises:
             GenerationError: where an intervention names no column, or a label that the column does not have.
         """
-        held = self._held(request)
+        values = self._held(request)
         foreign = block_rows(self.parents, request.parent_rows)
-        values: dict[int, Values] = {}
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for number, node in self.nodes.items():
-                values[number] = held[number] if number in held else node.compute(values, foreign, request)
+                if number in values:
+                    continue
+                if isinstance(node, SourceNode):
+                    values[number] = node.plan.block(request.index, request.start, request.stop)
+                else:
+                    noise = node.noise.block(request.index, (request.rows, *node.plan.noise_shape))
+                    inputs = [values[parent] for parent in node.inputs]
+                    values[number] = node.plan.compute(inputs, foreign, noise)
         return {column.name: values[column.node] for column in self.columns if column.node is not None}
 
     def summarize(self, raw: Mapping[str, Values]) -> None:  # noqa: ARG002
@@ -120,7 +117,8 @@ class ScmPlan:
             column = columns.get(name)
             if column is None or column.node is None:
                 raise GenerationError(
-                    f"table {self.table!r} has no column {name!r} to hold at {value}; columns: {', '.join(columns)}"
+                    f"table {self.table!r} has no column {name!r} to hold at {value}; "
+                    f"columns: {', '.join(columns)}"
                 )
             if column.categories is not None and value not in range(column.categories):
                 raise GenerationError(

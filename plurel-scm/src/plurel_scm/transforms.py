@@ -25,11 +25,11 @@ def _identity(values: F64) -> F64:
     return values
 
 
-def _signed_log(values: F64) -> F64:
+def _log(values: F64) -> F64:
     return np.copysign(np.log1p(np.abs(values)), values)
 
 
-def _signed_sqrt(values: F64) -> F64:
+def _sqrt(values: F64) -> F64:
     return np.copysign(np.sqrt(np.abs(values)), values)
 
 
@@ -54,14 +54,14 @@ def identity() -> Pointwise:
     return Pointwise(_identity)
 
 
-def log() -> Pointwise:
-    """`sign(x) log(1 + |x|)`."""
-    return Pointwise(_signed_log)
+def signed_log() -> Pointwise:
+    """The signed logarithm `sign(x) log(1 + |x|)`."""
+    return Pointwise(_log)
 
 
-def sqrt() -> Pointwise:
-    """`sign(x) sqrt(|x|)`."""
-    return Pointwise(_signed_sqrt)
+def signed_sqrt() -> Pointwise:
+    """The signed root `sign(x) sqrt(|x|)`."""
+    return Pointwise(_sqrt)
 
 
 @frozen(eq=False)
