@@ -49,8 +49,8 @@ class AmbiguousNameError(RequestError):
     """A bare name that several distributions contribute."""
 
 
-class NotInstalledError(RequestError):
-    """A part of plurel, or a library it needs for this request, is not installed."""
+class NotInstalledError(UnknownNameError):
+    """A name whose owner is known but not installed, or a library that this request needs."""
 
 
 class PluginError(PlurelError):

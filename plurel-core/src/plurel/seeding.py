@@ -8,6 +8,7 @@ Not here: distributions. A stream hands out numpy generators and nothing else.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -33,6 +34,10 @@ def _word(part: str | int) -> bytes:
     return tag + len(payload).to_bytes(8, "little") + payload
 
 
+def _path(parts: Iterable[str | int]) -> tuple[str | int, ...]:
+    return tuple(parts)
+
+
 @frozen
 class Stream:
     """A named source of random numbers: a seed and a path.
@@ -51,7 +56,7 @@ class Stream:
     """
 
     seed: int
-    path: tuple[str | int, ...] = field(default=(), converter=tuple)
+    path: tuple[str | int, ...] = field(default=(), converter=_path)
 
     def __truediv__(self, part: str | int) -> Stream:
         _word(part)

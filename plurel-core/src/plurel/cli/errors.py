@@ -5,6 +5,7 @@ Not here: the errors themselves (`plurel.errors`); errors of other families are 
 
 from __future__ import annotations
 
+import os
 import sys
 
 from plurel.errors import PlurelError
@@ -25,6 +26,10 @@ def report(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         _say("interrupted")
         return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # The reader has left. Its end stays shut, so that the interpreter does not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     if isinstance(error, PlurelError):
         _say(f"error: {error}")
         return error.exit_code
@@ -35,8 +40,8 @@ def report(error: BaseException) -> int:
         _say(f"error: {error}{_place(error)}")
         return FAILED
     _say(
-        f"error: {type(error).__name__}: {error} (this was not foreseen; the same command with --traceback shows "
-        "where it happened)"
+        f"error: {type(error).__name__}: {error} (this was not foreseen; the same command with --traceback "
+        "shows where it happened)"
     )
     return FAILED
 

@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plurel import _siblings
 from plurel.cli import errors
@@ -88,7 +88,10 @@ def _find(ledger: Ledger, name: str) -> Entry:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"; closest: {close[0]}" if close else ""
         what = "option" if name.startswith("-") else "command"
-        raise UnknownNameError(f"unknown {what} {name!r}{hint}; plurel --help lists the commands") from None
+        words = f"unknown {what} {name!r}{hint}; plurel --help lists the commands"
+        if ledger.troubled:
+            words += "; plugins that did not load: " + "; ".join(map(str, ledger.troubled))
+        raise UnknownNameError(words) from None
 
 
 def _app(entry: Entry) -> App:
@@ -168,7 +171,7 @@ def _say_plugin_warnings() -> None:
     """Warnings as one line each on stderr, for people and not for programmers; plugins' always."""
     warnings.filterwarnings("always", category=PluginWarning)
 
-    def show(message: Warning | str, *_: object) -> None:
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
         sys.stderr.write(f"warning: {message}\n")
 
     warnings.showwarning = show

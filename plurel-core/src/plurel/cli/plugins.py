@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cyclopts import App
 
 from plurel.cli.output import Reporter, reporter
-from plurel.errors import PluginError
+from plurel.errors import UnknownNameError
 from plurel.plugins.ledger import Entry, PluginRow, get_ledger, singular
 from plurel.plugins.records import KINDS
 
@@ -18,12 +19,9 @@ app = App(name="plugins", help="List installed plugins and what they contribute.
 def list_plugins(*, kind: str | None = None, json: bool = False) -> None:
     """List plugins and their contributions.
 
-    Parameters
-    ----------
-    kind
-        Contributions of this kind only, as in layouts.
-    json
-        Print one JSON document.
+    Args:
+        kind: Contributions of this kind only, as in layouts.
+        json: Print one JSON document.
     """
     say = reporter(json=json)
     ledger = get_ledger()
@@ -49,40 +47,14 @@ def list_plugins(*, kind: str | None = None, json: bool = False) -> None:
 def show(name: str, *, kind: str | None = None, json: bool = False) -> None:
     """Show one contribution with its parameters and their defaults.
 
-    Parameters
-    ----------
-    name
-        Its name, alias or full name (dist:name).
-    kind
-        Its kind, where several kinds have the name.
-    json
-        Print one JSON document.
+    Args:
+        name: Its name, alias or full name (dist:name).
+        kind: Its kind, where several kinds have the name.
+        json: Print one JSON document.
     """
-    from plurel.config.convert import unstructure
-    from plurel.errors import AmbiguousNameError, UnknownNameError
-
-    ledger = get_ledger()
-    found = []
-    failures: list[Exception] = []
-    for each in KINDS if kind is None else (kind,):
-        try:
-            found.append(ledger.find(each, name))
-        except AmbiguousNameError:
-            raise
-        except UnknownNameError as error:
-            failures.append(error)
-    if not found:
-        if kind is not None:
-            raise failures[0]
-        raise UnknownNameError(f"no plugin contributes {name!r}; plurel plugins list shows what is there")
+    found = _find_everywhere(name, KINDS if kind is None else (kind,))
     say = reporter(json=json)
-    documents = []
-    for entry in found:
-        try:
-            parameters = unstructure(entry.parameters()) or {}
-        except PluginError as error:
-            parameters = {"error": str(error)}
-        documents.append({**_entry_document(entry), "parameters": parameters})
+    documents = [{**_entry_document(entry), "parameters": _parameters(entry)} for entry in found]
     say.emit(documents)
     for document in documents:
         say.table(
@@ -93,6 +65,32 @@ def show(name: str, *, kind: str | None = None, json: bool = False) -> None:
                 *((f"parameter {key}", _words(value)) for key, value in document["parameters"].items()),
             ],
         )
+
+
+def _find_everywhere(name: str, kinds: Sequence[str]) -> list[Entry]:
+    """The contributions of a name, at most one a kind.
+
+    Raises:
+        UnknownNameError: if no kind has it.
+        AmbiguousNameError: if a kind has it from several distributions.
+    """
+    found = []
+    for kind in kinds:
+        try:
+            found.append(get_ledger().find(kind, name))
+        except UnknownNameError:
+            if len(kinds) == 1:
+                raise
+    if not found:
+        raise UnknownNameError(f"no plugin contributes {name!r}; plurel plugins list shows what is there")
+    return found
+
+
+def _parameters(entry: Entry) -> dict[str, Any]:
+    """Its parameters with their defaults, as plain data."""
+    from plurel.config.convert import unstructure
+
+    return unstructure(entry.parameters()) or {}
 
 
 def _say_kind(say: Reporter, kind: str, entries: list[Entry]) -> None:

@@ -5,5 +5,16 @@ from __future__ import annotations
 from plurel.config.choices import Choices
 from plurel.config.config import Config
 from plurel.config.params import DAGParams, DatabaseParams, SCMParams
+from plurel.config.parts import Parts
+from plurel.config.resolution import ResolvedConfig, resolve
 
-__all__ = ["Choices", "Config", "DAGParams", "DatabaseParams", "SCMParams"]
+__all__ = [
+    "Choices",
+    "Config",
+    "DAGParams",
+    "DatabaseParams",
+    "Parts",
+    "ResolvedConfig",
+    "SCMParams",
+    "resolve",
+]

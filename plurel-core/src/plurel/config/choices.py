@@ -1,7 +1,7 @@
 """A choice: what a parameter may be, and how one value of it is drawn.
 
 Pure data and pure draws. Not here: what a chosen name stands for, which the ledger knows
-(`plurel.config.resolve`).
+(`plurel.config.resolution`).
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Choices:
 
     @kind.validator
     def _check_kind(self, _: Attribute[str], kind: str) -> None:
-        if kind not in _DRAWS:
-            raise ConfigError(f"unknown kind of choice {kind!r}; known: {', '.join(_DRAWS)}", ".kind")
+        if kind not in _KINDS:
+            raise ConfigError(f"unknown kind of choice {kind!r}; known: {', '.join(_KINDS)}", ".kind")
 
     @value.validator
     def _check_value(self, _: Attribute[tuple[Any, ...]], value: tuple[Any, ...]) -> None:
@@ -105,29 +105,29 @@ class Choices:
 
     def draw(self, stream: Stream) -> Any:
         """One value: the same for the same stream."""
-        if self.kind == "set" and len(self.value) == 1:
-            return self.value[0]
-        return _DRAWS[self.kind](self, stream.generator())
+        return self.draw_many(1, stream)[0]
 
     def draw_many(self, count: int, stream: Stream) -> list[Any]:
-        """Independent values from one generator: cheaper than a stream for each."""
-        if self.kind == "set" and len(self.value) == 1:
-            return [self.value[0]] * count
+        """`count` independent values from one generator of the stream."""
+        if self.kind == "set":
+            return [self.value[place] for place in self.draw_indices(count, stream)]
         generator = stream.generator()
-        return [_DRAWS[self.kind](self, generator) for _ in range(count)]
+        return [_DRAWS[self.kind](self.value, generator) for _ in range(count)]
 
     def draw_index(self, stream: Stream) -> int:
-        """Place of the value of a set that `draw` gives."""
-        if len(self.value) == 1:
-            return 0
-        return _draw_index(self, stream.generator())
+        """Place of the value that `draw` gives; for sets."""
+        return self.draw_indices(1, stream)[0]
 
     def draw_indices(self, count: int, stream: Stream) -> list[int]:
-        """Places of the values of a set that `draw_many` gives."""
+        """Places of the values that `draw_many` gives; for sets."""
         if len(self.value) == 1:
             return [0] * count
         generator = stream.generator()
-        return [_draw_index(self, generator) for _ in range(count)]
+        if self.weights is None:
+            return [int(place) for place in generator.integers(len(self.value), size=count)]
+        total = sum(self.weights)
+        shares = [weight / total for weight in self.weights]
+        return [int(place) for place in generator.choice(len(self.value), size=count, p=shares)]
 
 
 def as_choices(value: Any) -> Choices:
@@ -196,55 +196,48 @@ def _integers(value: tuple[Any, ...]) -> bool:
     return all(isinstance(item, int) for item in value)
 
 
-def _draw_index(choice: Choices, generator: np.random.Generator) -> int:
-    if choice.weights is None:
-        return int(generator.integers(len(choice.value)))
-    total = sum(choice.weights)
-    return int(generator.choice(len(choice.value), p=[weight / total for weight in choice.weights]))
-
-
-def _draw_set(choice: Choices, generator: np.random.Generator) -> Any:
-    return choice.value[_draw_index(choice, generator)]
-
-
-def _draw_range(choice: Choices, generator: np.random.Generator) -> int | float:
-    low, high = choice.value
-    if _integers(choice.value):
+def _draw_range(value: tuple[Any, ...], generator: np.random.Generator) -> int | float:
+    low, high = value
+    if _integers(value):
         return int(generator.integers(low, high, endpoint=True))
-    return min(float(high), float(low + (high - low) * generator.random()))
+    return _inside(low + (high - low) * generator.random(), value)
 
 
-def _draw_log_range(choice: Choices, generator: np.random.Generator) -> int | float:
-    low, high = choice.value
-    if _integers(choice.value):
-        # The integer k stands for [k, k + 1), so that both bounds are as likely as their neighbours.
+def _draw_log_range(value: tuple[Any, ...], generator: np.random.Generator) -> int | float:
+    low, high = value
+    if _integers(value):
+        # The integer k stands for [k, k + 1), so that every integer has its share.
         drawn = math.exp(generator.uniform(math.log(low), math.log(high + 1)))
-        return min(high, max(low, int(drawn)))
-    drawn = math.exp(generator.uniform(math.log(low), math.log(high)))
-    return min(float(high), max(float(low), drawn))
+        return int(_inside(math.floor(drawn), value))
+    return _inside(math.exp(generator.uniform(math.log(low), math.log(high))), value)
 
 
-def _draw_zipf_range(choice: Choices, generator: np.random.Generator) -> int:
-    low, high = choice.value
-    weights = [1 / k for k in range(low, high + 1)]
-    total = sum(weights)
-    return low + int(generator.choice(len(weights), p=[weight / total for weight in weights]))
+def _inside(drawn: float, bounds: tuple[Any, ...]) -> float:
+    """A draw that rounding may have put just outside of its bounds."""
+    low, high = bounds
+    return float(min(max(drawn, low), high))
 
 
-def _draw_normal(choice: Choices, generator: np.random.Generator) -> float:
-    return float(generator.normal(*choice.value))
+def _draw_zipf_range(value: tuple[Any, ...], generator: np.random.Generator) -> int:
+    low, high = value
+    shares = [1 / k for k in range(low, high + 1)]
+    total = sum(shares)
+    return int(low + generator.choice(len(shares), p=[share / total for share in shares]))
 
 
-def _draw_lognormal(choice: Choices, generator: np.random.Generator) -> float:
-    return float(generator.lognormal(*choice.value))
+def _draw_normal(value: tuple[Any, ...], generator: np.random.Generator) -> float:
+    return float(generator.normal(*value))
 
 
-def _draw_beta(choice: Choices, generator: np.random.Generator) -> float:
-    return float(generator.beta(*choice.value))
+def _draw_lognormal(value: tuple[Any, ...], generator: np.random.Generator) -> float:
+    return float(generator.lognormal(*value))
 
 
-_DRAWS: Mapping[str, Callable[[Choices, np.random.Generator], Any]] = {
-    "set": _draw_set,
+def _draw_beta(value: tuple[Any, ...], generator: np.random.Generator) -> float:
+    return float(generator.beta(*value))
+
+
+_DRAWS: Mapping[str, Callable[[tuple[Any, ...], np.random.Generator], Any]] = {
     "range": _draw_range,
     "log_range": _draw_log_range,
     "zipf_range": _draw_zipf_range,
@@ -252,3 +245,5 @@ _DRAWS: Mapping[str, Callable[[Choices, np.random.Generator], Any]] = {
     "lognormal": _draw_lognormal,
     "beta": _draw_beta,
 }
+
+_KINDS = ("set", *_DRAWS)

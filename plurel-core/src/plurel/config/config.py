@@ -1,6 +1,6 @@
 """The whole config of a run, and the presets by name.
 
-`Config()` is data: it needs no ledger. Not here: what its names stand for (`plurel.config.resolve`).
+`Config()` is data: it needs no ledger. Not here: what its names stand for (`plurel.config.resolution`).
 """
 
 from __future__ import annotations

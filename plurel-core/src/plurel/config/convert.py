@@ -1,7 +1,7 @@
 """Configs from and to plain data, strictly: unknown keys and wrong types are errors with a path.
 
 Used for `plurel.Config` and for the config class of every contribution. Not here: reading files
-(`plurel.config.files`) and knowing names (`plurel.config.resolve`).
+(`plurel.config.files`) and knowing names (`plurel.config.resolution`).
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _converter() -> Converter:
 
         return hook
 
-    configure_union_passthrough(str | int | float | bool | None, converter)  # type: ignore[arg-type]
+    configure_union_passthrough(str | int | float | bool | None, converter)
     converter.register_structure_hook_factory(attrs.has, of_class)
     for scalar, (accepted, words) in _SCALARS.items():
         converter.register_structure_hook(scalar, _scalar_hook(scalar, accepted, words))

@@ -2,7 +2,7 @@
 
 Defaults are the preset `default`: the published numbers of PluRel (arXiv 2602.04029), release 1.1. A field
 that contributions can be chosen for says which kind in its metadata. Not here: what a name stands for
-(`plurel.config.resolve`).
+(`plurel.config.resolution`).
 """
 
 from __future__ import annotations
@@ -22,12 +22,18 @@ CONTRIBUTES = "plurel.kind"
 
 
 def contributions(*names: str, kind: str) -> Any:
-    """A field that chooses among contributions of a kind, all equally likely by default."""
+    """A field that chooses among contributions of a kind: by default these, equally likely, or open."""
+    metadata = {CONTRIBUTES: kind}
+    if not names:
+        to_choices = attrs.Converter(_as_optional_choices, takes_field=True)
+        return field(
+            default=None, converter=to_choices, validator=validators.optional(_check_names), metadata=metadata
+        )
     return field(
-        default=Choices("set", names) if names else None,
-        converter=attrs.Converter(_as_choices if names else _as_optional_choices, takes_field=True),
-        validator=_check_names if names else validators.optional(_check_names),
-        metadata={CONTRIBUTES: kind},
+        default=Choices("set", names),
+        converter=attrs.Converter(_as_choices, takes_field=True),
+        validator=_check_names,
+        metadata=metadata,
     )
 
 

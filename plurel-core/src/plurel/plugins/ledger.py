@@ -12,7 +12,7 @@ import os
 import re
 import traceback
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module, metadata
 from types import ModuleType
@@ -23,7 +23,7 @@ import pluggy
 from attrs import field, frozen
 
 from plurel import _siblings
-from plurel.errors import AmbiguousNameError, PluginError, PluginWarning, UnknownNameError
+from plurel.errors import AmbiguousNameError, NotInstalledError, PluginError, PluginWarning, UnknownNameError
 from plurel.plugins import hookspecs
 from plurel.plugins.records import RECORDS, Contribution
 
@@ -119,7 +119,7 @@ class Entry:
         config_class = self.config_class()
         if config_class is None:
             if params:
-                raise ConfigError(f"{_label(self)} takes no parameters, got {sorted(params)}")  # type: ignore[call-overload]
+                raise ConfigError(f"{_label(self)} takes no parameters, got {params}")
             return None
         if isinstance(params, config_class):
             return params
@@ -173,10 +173,19 @@ class PluginRow:
     reason: str = ""
     contributions: tuple[Entry, ...] = ()
 
+    def __str__(self) -> str:
+        stage = f" at {self.stage}" if self.stage else ""
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{self.id} ({self.version}) {self.status}{stage}{reason}"
+
     @property
     def id(self) -> str:
         """`dist:entry point`."""
         return f"{self.dist}:{self.name}"
+
+
+def _sorted_rows(rows: Iterable[PluginRow]) -> tuple[PluginRow, ...]:
+    return tuple(sorted(rows, key=lambda row: row.id))
 
 
 @frozen
@@ -189,7 +198,7 @@ class Ledger:
         'plurel-core:plugins'
     """
 
-    plugins: tuple[PluginRow, ...] = field(converter=lambda rows: tuple(sorted(rows, key=lambda r: r.id)))
+    plugins: tuple[PluginRow, ...] = field(converter=_sorted_rows)
     _names: dict[str, dict[str, list[Entry]]] = field(init=False, repr=False, eq=False)
 
     @_names.default
@@ -214,9 +223,6 @@ class Ledger:
         Raises:
             PluginError: under `PLUREL_STRICT_PLUGINS=1` for the first plugin that does not work.
         """
-        conflict = _siblings.wrong_distribution()
-        if conflict is not None:
-            raise PluginError(conflict)
         manager = pluggy.PluginManager(GROUP)
         manager.add_hookspecs(hookspecs)
         rows = [_load(point, manager) for point in _entry_points()]
@@ -257,24 +263,31 @@ class Ledger:
         if len(providers) == 1:
             return providers[0]
         if not providers:
-            raise UnknownNameError(self._unknown(kind, name, entries))
+            raise self._unknown(kind, name, entries)
         listed = ", ".join(f"{entry.id} ({entry.dist} {entry.version})" for entry in providers)
         raise AmbiguousNameError(
             f"{singular(kind)} {name!r} is contributed by several distributions: {listed}; write the full "
             f"name, or disable one with PLUREL_DISABLE_PLUGINS={providers[-1].dist}"
         )
 
-    def _unknown(self, kind: str, name: str, entries: tuple[Entry, ...]) -> str:
+    @property
+    def troubled(self) -> tuple[PluginRow, ...]:
+        """The plugins that did not load, whatever the reason."""
+        return tuple(row for row in self.plugins if row.status != "ok")
+
+    def _unknown(self, kind: str, name: str, entries: tuple[Entry, ...]) -> UnknownNameError:
         known = sorted({entry.name for entry in entries})
         words = f"unknown {singular(kind)} {name!r}; known: {', '.join(known) or 'none'}"
         words += _closest(name, self._names[kind])
-        missing = _siblings.KINDS.get(kind)
-        if missing is not None and not _siblings.is_installed(missing):
-            words += f"; {missing} is not installed: {_siblings.install_line(missing)}"
-        troubled = [row for row in self.plugins if row.status != "ok"]
-        if troubled:
-            words += "; plugins that did not load: " + "; ".join(_describe(row) for row in troubled)
-        return words
+        if self.troubled:
+            words += "; plugins that did not load: " + "; ".join(map(str, self.troubled))
+        sibling = _siblings.KINDS.get(kind)
+        if sibling is None or _siblings.is_installed(sibling):
+            return UnknownNameError(words)
+        return NotInstalledError(
+            f"{words}; those of {sibling} are missing because it is not installed: "
+            f"{_siblings.install_line(sibling)}"
+        )
 
 
 @cache
@@ -325,7 +338,7 @@ def _load(point: metadata.EntryPoint, manager: pluggy.PluginManager) -> PluginRo
         stage = "register"
         implementations = _register(module, row, manager)
         stage = "collect"
-        collected = [(hook, list(implementation.function())) for hook, implementation in implementations]
+        collected = [(hook, list(call())) for hook, call in implementations]
         stage = "validate"
         records = [record for hook, items in collected for record in _check(hook, items)]
     except (Exception, SystemExit) as error:
@@ -379,7 +392,7 @@ def _check_version(module: object, row: PluginRow) -> str:
 
 def _register(
     module: ModuleType, row: PluginRow, manager: pluggy.PluginManager
-) -> list[tuple[str, pluggy.HookImpl]]:
+) -> list[tuple[str, Callable[[], Any]]]:
     """The plugin's own hook implementations by hook, each to be called by itself.
 
     One that raises would abort a whole call of the hook, and a generator raises outside of it.
@@ -396,7 +409,7 @@ def _register(
             raise ValueError(
                 f"hook {caller.name!r} is a wrapper; plugins cannot change what others contribute"
             )
-        found += [(caller.name, implementation) for implementation in own]
+        found += [(caller.name, implementation.function) for implementation in own]
     return found
 
 
@@ -440,15 +453,10 @@ def _refuse_repeats(rows: list[PluginRow]) -> list[PluginRow]:
 
 
 def _complain(row: PluginRow) -> None:
-    words = f"plugin {_describe(row)}"
+    words = f"plugin {row}"
     if os.environ.get("PLUREL_STRICT_PLUGINS", "") not in ("", "0"):
         raise PluginError(words)
     warnings.warn(words, PluginWarning, stacklevel=3)
-
-
-def _describe(row: PluginRow) -> str:
-    stage = f" at {row.stage}" if row.stage else ""
-    return f"{row.id} ({row.version}) {row.status}{stage}: {row.reason}"
 
 
 def _raised_by_record(error: BaseException) -> bool:

@@ -19,7 +19,7 @@ Encoding = Literal["number", "boolean", "category", "datetime", "text"]
 ENCODINGS: tuple[Encoding, ...] = ("number", "boolean", "category", "datetime", "text")
 
 
-def _check_name(_: object, attribute: Attribute[str], value: str) -> None:
+def _check_name(_: object, attribute: Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not NAME_PATTERN.match(value):
         raise ValueError(f"{attribute.name} must match {NAME_PATTERN.pattern}, got {value!r}")
 
@@ -31,7 +31,13 @@ def _check_reference(_: object, attribute: Attribute[Any], value: object) -> Non
         raise ValueError(f'{attribute.name} must be a callable or "package.module:attribute", got {value!r}')
 
 
-def _check_summary(_: object, __: Attribute[str], value: str) -> None:
+def _check_factory(_: object, attribute: Attribute[Any], value: object) -> None:
+    if value is None:
+        raise ValueError('factory must be a callable or "package.module:attribute", got None')
+    _check_reference(_, attribute, value)
+
+
+def _check_summary(_: object, __: Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value.strip() or "\n" in value:
         raise ValueError(f"summary must be one line that is not empty, got {value!r}")
 
@@ -54,9 +60,7 @@ class Contribution:
 
     name: str = field(validator=_check_name)
     summary: str = field(validator=_check_summary)
-    factory: Callable[..., Any] | str = field(
-        validator=[validators.not_(validators.instance_of(type(None))), _check_reference]
-    )
+    factory: Callable[..., Any] | str = field(validator=_check_factory)
     config: type | str | None = field(default=None, validator=_check_reference)
     aliases: tuple[str, ...] = field(
         default=(),

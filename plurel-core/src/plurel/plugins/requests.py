@@ -131,6 +131,10 @@ class Parts(Protocol):
         """Draw a contribution: its ledger entry (`entry.name`) and the built object."""
         ...
 
+    def every(self, choice: str) -> Sequence[tuple[Any, Any]]:
+        """Every contribution of a choice, each as its ledger entry and the built object."""
+        ...
+
 
 @frozen(kw_only=True)
 class TableRequest:

@@ -1,0 +1,175 @@
+"""Configs resolved against a ledger: every chosen name becomes a canonical name with all its parameters.
+
+A resolved config is a config again, so it is stored, read back and resolved like any other, and resolving
+it once more changes nothing. Not here: drawing from it (`plurel.config.parts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from attrs import field, frozen
+
+from plurel.config.choices import Choices
+from plurel.config.config import Config
+from plurel.config.convert import unstructure
+from plurel.config.flat import FLAT
+from plurel.config.params import kinds_of
+from plurel.errors import ConfigError, NotInstalledError, RequestError
+from plurel.plugins.ledger import Entry, Ledger, provenance
+
+if TYPE_CHECKING:
+    from plurel.config.parts import Parts
+
+_PARTS = ("database_params", "scm_params", "dag_params")
+
+
+@frozen(kw_only=True)
+class ResolvedConfig:
+    """A config whose every choice is canonical and complete.
+
+    Attributes:
+        config: the same config with canonical names and full parameters.
+        provenance: `id`, `kind`, `version`, `revision` and `params` of every contribution it may use.
+    """
+
+    config: Config
+    provenance: list[dict[str, Any]] = field(eq=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data of the config, as results store it."""
+        return self.config.to_dict()
+
+    def to_yaml(self) -> str:
+        """The config as YAML."""
+        return self.config.to_yaml()
+
+    def parts(self, ledger: Ledger) -> Parts:
+        """What generation draws from.
+
+        Args:
+            ledger: that of this process; contributions are built when they are first drawn.
+        """
+        from plurel.config.parts import Parts
+
+        return Parts(self.config, ledger)
+
+
+def resolve(config: Config, ledger: Ledger) -> ResolvedConfig:
+    """Replace every chosen contribution by its canonical name and full parameters.
+
+    Args:
+        config: any config.
+        ledger: what is installed.
+
+    Raises:
+        ConfigError: for parameters that a contribution refuses, or a choice that this version lacks.
+        UnknownNameError: for names that nobody contributes.
+        NotInstalledError: where those names come with a distribution of the family that is not installed.
+        AmbiguousNameError: for a bare name that several distributions contribute.
+    """
+    problems = list(_unbuilt(config))
+    flat = _flat_values(config)
+    entries: list[tuple[Entry, Mapping[str, Any]]] = []
+    resolved = {}
+    for part in _PARTS:
+        params = getattr(config, part)
+        changes = {}
+        for name, kind in kinds_of(type(params)).items():
+            choices = getattr(params, name)
+            if choices is None:
+                continue
+            values = []
+            for place, item in enumerate(choices.value):
+                path = f".{part}.{name}" + (f".value[{place}]" if len(choices.value) > 1 else "")
+                try:
+                    entry, full = _resolve_item(kind, item, flat, ledger)
+                except RequestError as error:
+                    problems.append(_placed(error, path))
+                    continue
+                entries.append((entry, full))
+                values.append({"name": entry.id, **full})
+            if len(values) == len(choices.value):
+                changes[name] = Choices("set", values, choices.weights)
+        resolved[part] = attrs.evolve(params, **changes)
+    if problems:
+        raise _joined(problems)
+    return ResolvedConfig(config=attrs.evolve(config, **resolved), provenance=_distinct(entries))
+
+
+def split_item(item: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name and parameters of a chosen contribution."""
+    if isinstance(item, str):
+        return item, {}
+    params = dict(item)
+    return params.pop("name"), params
+
+
+def _resolve_item(
+    kind: str, item: str | Mapping[str, Any], flat: Mapping[str, Any], ledger: Ledger
+) -> tuple[Entry, dict[str, Any]]:
+    name, given = split_item(item)
+    entry = ledger.find(kind, name)
+    defaults = {own: flat[spelling] for own, spelling in FLAT.get((kind, entry.id), {}).items()}
+    full = unstructure(entry.parameters({**defaults, **given})) or {}
+    if "name" in full:
+        raise ConfigError(
+            f"{entry.id} has a parameter called name, which a config cannot set; its author has to rename it"
+        )
+    return entry, full
+
+
+def _flat_values(config: Config) -> dict[str, Any]:
+    """Every flat parameter as plain data, by its spelling."""
+    return {
+        item.name: unstructure(getattr(getattr(config, part), item.name))
+        for part in _PARTS
+        for item in attrs.fields(type(getattr(config, part)))
+    }
+
+
+def _unbuilt(config: Config) -> Iterator[RequestError]:
+    """What the config asks for and this version does not have."""
+    if "type_lazy" in config.scm_params.propagation_mode_choices.value:
+        yield ConfigError(
+            "type_lazy is not built in this version; type_eager is", ".scm_params.propagation_mode_choices"
+        )
+    for name in ("mlp_in_dim", "mlp_out_dim"):
+        value = getattr(config.scm_params, name)
+        if value != 1:
+            yield ConfigError(
+                f"widths other than 1 are not built in this version, got {value}", f".scm_params.{name}"
+            )
+    if config.schema_file is not None:
+        yield ConfigError("generation from an SQL schema is not built in this version", ".schema_file")
+
+
+def _placed(error: RequestError, path: str) -> RequestError:
+    if isinstance(error, ConfigError):
+        return error.within(path)
+    return type(error)(f"{error} @ ${path}")
+
+
+def _joined(problems: list[RequestError]) -> RequestError:
+    """One error for all: as itself if it is alone, else the first few and how many more there are."""
+    if len(problems) == 1:
+        return problems[0]
+    missing = [problem for problem in problems if isinstance(problem, NotInstalledError)]
+    if missing:
+        return missing[0]
+    kinds = {type(problem) for problem in problems}
+    words = "; ".join(str(problem) for problem in problems[:_SHOWN])
+    if len(problems) > _SHOWN:
+        words += f"; and {len(problems) - _SHOWN} more"
+    kind = kinds.pop() if len(kinds) == 1 else ConfigError
+    return kind(words)
+
+
+_SHOWN = 5
+
+
+def _distinct(entries: list[tuple[Entry, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    records = provenance(entries)
+    return [record for place, record in enumerate(records) if record not in records[:place]]
