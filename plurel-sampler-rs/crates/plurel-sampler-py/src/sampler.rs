@@ -1,0 +1,111 @@
+//! The sampler for Python: a batch as a dictionary of numpy arrays.
+
+use std::sync::Arc;
+
+use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1};
+use plurel_sampler_core::batch::Batch;
+use plurel_sampler_core::context::ContextConfig;
+use plurel_sampler_core::sampler::{Sampler as CoreSampler, SamplerSpec, Sequencing};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::errors::detached;
+use crate::records::{Target, choice};
+use crate::store::Store;
+
+#[pyclass(frozen, module = "plurel_sampler._native")]
+pub struct Sampler(CoreSampler);
+
+#[pymethods]
+impl Sampler {
+    #[new]
+    #[pyo3(signature = (stores, targets, *, length, width, children, seed, embedder, split, balance, limit, num_threads))]
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        py: Python<'_>,
+        stores: Vec<PyRef<'_, Store>>,
+        targets: Vec<Target>,
+        length: usize,
+        width: usize,
+        children: &str,
+        seed: u64,
+        embedder: String,
+        split: &str,
+        balance: &str,
+        limit: Option<usize>,
+        num_threads: Option<usize>,
+    ) -> PyResult<Self> {
+        let stores: Vec<_> = stores.iter().map(|store| Arc::clone(&store.0)).collect();
+        let spec = SamplerSpec {
+            targets: targets.into_iter().map(Target::into_spec).collect::<PyResult<_>>()?,
+            config: ContextConfig {
+                length,
+                width,
+                children: choice("children", children)?,
+                seed,
+            },
+            embedder,
+            split: choice("split", split)?,
+            balance: choice("balance", balance)?,
+            limit,
+            num_threads,
+        };
+        Ok(Sampler(detached(py, || CoreSampler::new(&stores, spec))?))
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len() as usize
+    }
+
+    /// Rows of each target.
+    fn counts(&self) -> Vec<usize> {
+        self.0.counts()
+    }
+
+    /// Contexts at positions: shuffled for an epoch, or in order where `epoch` is None.
+    fn batch<'py>(
+        &self,
+        py: Python<'py>,
+        positions: PyReadonlyArray1<'py, u64>,
+        epoch: Option<u32>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let positions = positions.as_array().to_vec();
+        let sequencing = epoch.map_or(Sequencing::Evaluation, |epoch| Sequencing::Training { epoch });
+        let batch = detached(py, || self.0.batch(sequencing, &positions))?;
+        arrays(py, batch)
+    }
+}
+
+fn arrays(py: Python<'_>, batch: Batch) -> PyResult<Bound<'_, PyDict>> {
+    fn set<T: Element>(out: &Bound<'_, PyDict>, name: &str, values: Vec<T>, width: Option<usize>) -> PyResult<()> {
+        let rows = width.map(|width| values.len() / width.max(1));
+        let array = PyArray1::from_vec(out.py(), values);
+        match (rows, width) {
+            (Some(rows), Some(width)) => out.set_item(name, array.reshape([rows, width])?),
+            _ => out.set_item(name, array),
+        }
+    }
+    let out = PyDict::new(py);
+    let length = Some(batch.length);
+    set(&out, "value", batch.value, length)?;
+    set(&out, "encoding", batch.encoding, length)?;
+    set(&out, "text", batch.text, length)?;
+    set(&out, "column", batch.column, length)?;
+    set(&out, "column_text", batch.column_text, length)?;
+    set(&out, "table", batch.table, length)?;
+    set(&out, "row", batch.row, length)?;
+    set(&out, "node", batch.node, length)?;
+    set(&out, "is_target", batch.is_target, length)?;
+    set(&out, "links", batch.links, Some(3))?;
+    set(&out, "texts", batch.texts, Some(batch.width))?;
+    set(&out, "label", batch.label, None)?;
+    set(&out, "label_text", batch.label_text, None)?;
+    set(&out, "label_encoding", batch.label_encoding, None)?;
+    set(&out, "label_mean", batch.label_mean, None)?;
+    set(&out, "label_std", batch.label_std, None)?;
+    set(&out, "cutoff", batch.cutoff, None)?;
+    set(&out, "position", batch.position, None)?;
+    set(&out, "target", batch.target, None)?;
+    set(&out, "target_row", batch.target_row, None)?;
+    Ok(out)
+}

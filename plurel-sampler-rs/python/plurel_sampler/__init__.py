@@ -1,0 +1,63 @@
+"""Packed stores of relational databases, and contexts from them that show nothing before it is known.
+
+>>> from plurel_sampler import ContextConfig, Sampler, Store, Table, Target, Task, build_store
+"""
+
+from __future__ import annotations
+
+from plurel_sampler.embedders import HashedEmbedder
+from plurel_sampler.errors import (
+    BuildError,
+    CellValueError,
+    ContextError,
+    LimitError,
+    SamplerError,
+    StoreError,
+    StoreExistsError,
+    StoreFormatError,
+    StoreIOError,
+    StoreMissingError,
+    UnresolvedKeyError,
+)
+from plurel_sampler.records import ENCODINGS, Column, ContextConfig, Embedder, Table, Target, Task
+from plurel_sampler.sampling import Batch, ColumnRef, Sampler, TableRef
+from plurel_sampler.stores import ALWAYS, NEVER, ColumnInfo, Store, TableInfo, TaskInfo, build_store
+
+__version__ = "0.1.0"
+
+ABI: int = 1
+"""Of stores and batches as other distributions use them; raised with every change that would break one."""
+
+__all__ = [
+    "ABI",
+    "ALWAYS",
+    "ENCODINGS",
+    "NEVER",
+    "Batch",
+    "BuildError",
+    "CellValueError",
+    "Column",
+    "ColumnInfo",
+    "ColumnRef",
+    "ContextConfig",
+    "ContextError",
+    "Embedder",
+    "HashedEmbedder",
+    "LimitError",
+    "Sampler",
+    "SamplerError",
+    "Store",
+    "StoreError",
+    "StoreExistsError",
+    "StoreFormatError",
+    "StoreIOError",
+    "StoreMissingError",
+    "Table",
+    "TableInfo",
+    "TableRef",
+    "Target",
+    "Task",
+    "TaskInfo",
+    "UnresolvedKeyError",
+    "build_store",
+]

@@ -1,0 +1,47 @@
+"""The built-in embedder. It knows spelling, not meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plurel_sampler import _native
+
+
+class HashedEmbedder:
+    """Words and character n-grams (3 to 5) hashed into a vector of unit length.
+
+    Deterministic, needs no download, and is no semantic model: texts that share spelling are near each other, synonyms
+    are not. Source: Weinberger et al., "Feature hashing for large scale multitask learning" (2009).
+
+    Args:
+        width: Length of a vector.
+
+    Example:
+        >>> vectors = HashedEmbedder(64).embed(["arrival delay", "arrival delays", "carrier"])
+        >>> vectors.shape, bool(vectors[0] @ vectors[1] > vectors[0] @ vectors[2])
+        ((3, 64), True)
+    """
+
+    name = "hashed"
+
+    def __init__(self, width: int = 256) -> None:
+        self._native = _native.HashedEmbedder(width)
+        self.width = width
+
+    @property
+    def fingerprint(self) -> str:
+        """Version and width: changes whenever the same text would get another vector."""
+        return self._native.fingerprint
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Gives ``[texts, width]`` f32, each row of length 1."""
+        return self._native.embed(list(texts))
+
+    def __reduce__(self) -> tuple[type[HashedEmbedder], tuple[int]]:
+        return (HashedEmbedder, (self.width,))
+
+    def __repr__(self) -> str:
+        return f"HashedEmbedder(width={self.width})"

@@ -1,0 +1,342 @@
+"""Packed stores: building them, opening them, reading whole columns of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plurel_sampler import _native
+from plurel_sampler._sources import source
+from plurel_sampler.errors import BuildError, ContextError, StoreFormatError
+from plurel_sampler.records import Embedder, Encoding, Split, Table, Task, TaskType
+
+Moment: TypeAlias = datetime | np.datetime64 | int
+"""A moment: naive datetimes are UTC, integers microseconds since 1970."""
+
+ALWAYS = -(2**63)
+"""Known from the beginning (in :meth:`Store.known_times`)."""
+NEVER = 2**63 - 1
+"""Never known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnInfo:
+    """A column of cells, with the statistics that its numbers were standardised with (datetimes: microseconds)."""
+
+    name: str
+    encoding: Encoding
+    mean: float
+    std: float
+    count: int
+    constant: bool
+    known_at: str | None
+    name_text: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """A table of a store. Its rows are the nodes ``first_node`` to ``first_node + rows``."""
+
+    name: str
+    rows: int
+    first_node: int
+    columns: Mapping[str, ColumnInfo]
+    primary_key: str | None
+    time_column: str | None
+    foreign_keys: Mapping[str, str]
+    is_task: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """A task of a store. Its label rows are the rows of the table of its name; ``splits`` are ranges of them."""
+
+    name: str
+    task_type: TaskType
+    entity_table: str
+    entity_column: str
+    time_column: str | None
+    target_column: str
+    splits: Mapping[Split, tuple[int, int]]
+    hidden_columns: tuple[str, ...]
+    label_known: Mapping[str, Any]
+
+
+class Store:
+    """A store on disk, memory-mapped. Made by :func:`build_store` or :meth:`open`."""
+
+    def __init__(self, native: _native.Store, path: Path) -> None:
+        self._native = native
+        self.path = path
+
+    @classmethod
+    def open(cls, path: str | Path, verify: Literal["lengths", "checksums"] = "lengths") -> Store:
+        """Opens a store.
+
+        Args:
+            path: Its directory.
+            verify: "lengths" looks at headers and lengths, "checksums" at every byte.
+
+        Raises:
+            StoreMissingError: There is none.
+            StoreFormatError: Its files are damaged or of another version.
+        """
+        if verify not in ("lengths", "checksums"):
+            raise ContextError(f"verify={verify!r}; known: lengths, checksums")
+        return cls(_native.Store.open(Path(path), verify == "checksums"), Path(path))
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """The description (``store.json``)."""
+        document: dict[str, Any] = json.loads(self._native.description())
+        return document
+
+    @cached_property
+    def tables(self) -> dict[str, TableInfo]:
+        """The tables by name, those of tasks after the others."""
+        return {table["name"]: _table_info(table) for table in self.info["tables"]}
+
+    @cached_property
+    def tasks(self) -> dict[str, TaskInfo]:
+        """The tasks by name."""
+        return {task["name"]: _task_info(task) for task in self.info["tasks"]}
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of all tables, label rows included."""
+        return int(self.info["num_rows"])
+
+    @property
+    def num_cells(self) -> int:
+        """Words in ``cells.bin``: rows times columns, missing cells included."""
+        return sum(table.rows * len(table.columns) for table in self.tables.values())
+
+    @cached_property
+    def strings(self) -> pa.ChunkedArray:
+        """The distinct strings; a text or category cell is an index into them."""
+        path = self.path / "text.arrow"
+        try:
+            with pa.ipc.open_file(pa.memory_map(str(path))) as file:
+                return file.read_all()["text"]
+        except (OSError, KeyError, pa.ArrowException) as error:
+            raise StoreFormatError(f"the strings cannot be read: {error}", file=str(path)) from error
+
+    def locate(self, node: int) -> tuple[str, int]:
+        """The table of a node and the row in it."""
+        for table in self.tables.values():
+            if table.first_node <= node < table.first_node + table.rows:
+                return table.name, node - table.first_node
+        raise ContextError(f"node {node} where there are {self.num_rows}", file=str(self.path))
+
+    def column_values(self, table: str, column: str) -> NDArray[np.float32]:
+        """Standardised values ``[rows] f32`` of a number, boolean or datetime column, NaN where missing."""
+        self._check_encoding(table, column, strings=False)
+        return self._native.column_words(table, column).view(np.float32)
+
+    def column_ids(self, table: str, column: str) -> NDArray[np.int64]:
+        """String ids ``[rows] i64`` of a text or category column, -1 where missing."""
+        self._check_encoding(table, column, strings=True)
+        words = self._native.column_words(table, column).astype(np.int64)
+        return np.where(words == 2**32 - 1, np.int64(-1), words)
+
+    def parent_ids(self, table: str, foreign_key: str) -> NDArray[np.int64]:
+        """Row numbers in the parent table ``[rows] i64``, -1 where there is no parent."""
+        return self._native.parent_rows(table, foreign_key)
+
+    def known_times(self, table: str) -> NDArray[np.int64]:
+        """The moment from which a context shows each row ``[rows] i64`` microseconds, or ALWAYS or NEVER.
+
+        A label row is shown from the microsecond after its label is known.
+        """
+        return self._native.known_times(table)
+
+    def column_times(self, table: str, column: str) -> NDArray[np.int64]:
+        """A time column to the microsecond ``[rows] i64``, NEVER where missing.
+
+        The store keeps those that a ``known_at`` names, and the timestamps of tasks.
+
+        Raises:
+            ContextError: The store does not keep this one.
+        """
+        return self._native.column_times(table, column)
+
+    def with_embeddings(self, embedder: Embedder) -> Store:
+        """Adds the vectors of another embedder to the store; no cell is rewritten.
+
+        Returns:
+            The store with them.
+        """
+        return Store(self._native.with_embeddings(embedder), self.path)
+
+    def _check_encoding(self, table: str, column: str, *, strings: bool) -> None:
+        info = self.tables.get(table)
+        found = info.columns.get(column) if info else None
+        if found is not None and (found.encoding in ("text", "category")) != strings:
+            other = "column_values" if strings else "column_ids"
+            raise ContextError(
+                f"the column holds {found.encoding} cells: ask {other} (table {table}, column {column})",
+                table=table,
+                column=column,
+            )
+
+    def __repr__(self) -> str:
+        tables = len(self.tables) - len(self.tasks)
+        embedders = ", ".join(self.info["embeddings"]) or "none"
+        return (
+            f"Store({str(self.path)!r}: {tables} tables, {len(self.tasks)} tasks, {self.num_rows:,} rows, "
+            f"{self.num_cells:,} cells; embedders: {embedders})"
+        )
+
+
+def build_store(
+    out: str | Path,
+    tables: Sequence[Table],
+    tasks: Sequence[Task] = (),
+    *,
+    val_timestamp: Moment | None = None,
+    test_timestamp: Moment | None = None,
+    embedder: Embedder | None = None,
+    on_unresolved: Literal["error", "null"] = "error",
+    provenance: Mapping[str, Any] | None = None,
+    progress: Callable[[str, float], None] | None = None,
+    overwrite: bool = False,
+) -> Store:
+    """Packs tables and tasks into a store, which then exists whole or not at all.
+
+    Args:
+        out: The directory to make.
+        tables: Tables; each is read twice.
+        tasks: Tasks over them.
+        val_timestamp: Statistics look at rows and cells that are known up to this moment (default: all).
+        test_timestamp: Where the test split of columns begins.
+        embedder: Makes the vectors of all strings; others can be added later.
+        on_unresolved: What to do with foreign keys that point at no row: fail, or count them and store none.
+        provenance: Kept in ``store.json``; anything that is JSON.
+        progress: Called with what is being done and the share of the work that is behind.
+        overwrite: Replace a store that lies at ``out``.
+
+    Raises:
+        BuildError: Tables, tasks and options contradict each other; its subclasses tell keys, values and limits.
+        StoreExistsError: Something lies at ``out`` already.
+
+    Example:
+        >>> import pyarrow as pa, tempfile
+        >>> users = pa.table({"id": [7, 9], "age": [30.0, None]})
+        >>> orders = pa.table({"user": [9, 9, 7], "amount": [1.0, 2.0, 4.0]})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = build_store(f"{folder}/shop", [
+        ...         Table("users", users, primary_key="id"),
+        ...         Table("orders", orders, foreign_keys={"user": "users"}),
+        ...     ])
+        ...     store.num_rows, store.num_cells, store.parent_ids("orders", "user").tolist()
+        (5, 5, [1, 1, 0])
+    """
+    try:
+        document = json.dumps({} if provenance is None else provenance, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise BuildError(f"the provenance is no JSON: {error}") from error
+    native = _native.build_store(
+        Path(out),
+        [_native_table(table) for table in tables],
+        [_native_task(task) for task in tasks],
+        val_timestamp=microseconds(val_timestamp),
+        test_timestamp=microseconds(test_timestamp),
+        embedder=embedder,
+        on_unresolved=on_unresolved,
+        provenance=document,
+        progress=progress,
+        overwrite=overwrite,
+    )
+    return Store(native, Path(out))
+
+
+def microseconds(moment: Moment | None) -> int | None:
+    """A moment as microseconds since 1970, UTC."""
+    if moment is None or isinstance(moment, int):
+        return moment
+    if isinstance(moment, np.datetime64):
+        return int(moment.astype("datetime64[us]").astype(np.int64))
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return (aware - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(microseconds=1)
+
+
+def _native_table(table: Table) -> SimpleNamespace:
+    return SimpleNamespace(
+        name=table.name,
+        source=source(table.name, table.data),
+        primary_key=table.primary_key,
+        time_column=table.time_column,
+        foreign_keys=dict(table.foreign_keys),
+        columns=dict(table.columns),
+        missing_time=table.missing_time,
+    )
+
+
+def _native_task(task: Task) -> SimpleNamespace:
+    if task.window is not None and task.known_at is not None:
+        raise BuildError(
+            f"task {task.name} has both a window and a known_at; its labels are known at one moment", table=task.name
+        )
+    window = None if task.window is None else task.window // timedelta(microseconds=1)
+    return SimpleNamespace(
+        name=task.name,
+        entity_table=task.entity_table,
+        entity_column=task.entity_column,
+        time_column=task.time_column,
+        target_column=task.target_column,
+        task_type=task.task_type,
+        sources={split: source(task.name, data) for split, data in task.splits.items()},
+        window_microseconds=window,
+        known_at=task.known_at,
+        hidden_columns=list(task.hidden_columns),
+    )
+
+
+def _table_info(table: dict[str, Any]) -> TableInfo:
+    columns = {
+        column["name"]: ColumnInfo(
+            name=column["name"],
+            encoding=column["encoding"],
+            mean=column["statistics"]["mean"],
+            std=column["statistics"]["std"],
+            count=column["statistics"]["count"],
+            constant=column["constant"],
+            known_at=column["known_at"],
+            name_text=column["name_text"],
+        )
+        for column in table["columns"]
+    }
+    return TableInfo(
+        name=table["name"],
+        rows=table["rows"],
+        first_node=table["first_node"],
+        columns=columns,
+        primary_key=table["primary_key"],
+        time_column=table["time_column"],
+        foreign_keys={key["column"]: key["table"] for key in table["foreign_keys"]},
+        is_task=table["is_task"],
+    )
+
+
+def _task_info(task: dict[str, Any]) -> TaskInfo:
+    return TaskInfo(
+        name=task["name"],
+        task_type=task["task_type"],
+        entity_table=task["entity_table"],
+        entity_column=task["entity_column"],
+        time_column=task["time_column"],
+        target_column=task["target_column"],
+        splits={split: (first, last) for split, (first, last) in task["splits"].items()},
+        hidden_columns=tuple(task["hidden_columns"]),
+        label_known=task["label_known"],
+    )
