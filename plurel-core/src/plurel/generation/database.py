@@ -171,19 +171,18 @@ def intervene(generated: Generated, parts: Parts, column: str, value: float) -> 
         return _frames(generated.planned, generated.structure, values, generated.records)
 
 
-def propose_tasks(generated: Generated, parts: Parts) -> Sequence[TaskDefinition]:
-    """The prediction tasks of a generated database, from the proposer that its config chose."""
-    stream = Stream(generated.seed) / "tasks"
-    proposer = parts.draw("task_choices", stream / "choice")
-    tasks: Sequence[TaskDefinition] = proposer.propose(
-        TaskRequest(
+def propose_tasks(generated: Generated, parts: Parts) -> list[TaskDefinition]:
+    """The prediction tasks of a generated database, from every proposer of its config."""
+    tasks: list[TaskDefinition] = []
+    for entry, proposer in parts.every("task_choices"):
+        request = TaskRequest(
             tables=generated.frames,
             schema=generated.schema.tables,
             val_timestamp=generated.period.val,
             test_timestamp=generated.period.test,
-            stream=stream / "propose",
+            stream=Stream(generated.seed) / "tasks" / entry.id,
         )
-    )
+        tasks += proposer.propose(request)
     return tasks
 
 

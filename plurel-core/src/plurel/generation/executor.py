@@ -7,12 +7,15 @@ top of a module.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import TypeVar
 
 from attrs import field, frozen, validators
+
+from plurel.errors import PluginWarning
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -26,8 +29,8 @@ def available_cores() -> int:
 
 
 @frozen(kw_only=True)
-class Processes:
-    """Parameters of `processes`, and the executor itself.
+class ProcessesParams:
+    """Parameters of `processes`.
 
     Attributes:
         num_proc: number of processes; None for as many as this process may use cores.
@@ -37,22 +40,32 @@ class Processes:
         default=None, validator=validators.optional([validators.instance_of(int), validators.ge(1)])
     )
 
+
+@frozen
+class Processes:
+    """Runs jobs on freshly spawned processes of this machine."""
+
+    params: ProcessesParams = field(factory=ProcessesParams)
+
     def map(self, function: Callable[[J], R], jobs: Iterable[J]) -> Iterator[R]:
         """Results as they come; one process runs them here, in order.
 
         A job that raises raises here, and jobs that have not begun are dropped.
         """
         waiting = list(jobs)
-        workers = min(self.num_proc or available_cores(), len(waiting))
+        workers = min(self.params.num_proc or available_cores(), len(waiting))
         if workers <= 1:
             yield from map(function, waiting)
             return
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            running: set[Future[R]] = {pool.submit(function, job) for job in waiting}
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_quieten_plugins)
+        with pool:
             try:
-                while running:
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        yield future.result()
+                for future in as_completed([pool.submit(function, job) for job in waiting]):
+                    yield future.result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _quieten_plugins() -> None:
+    """A plugin that does not load has been complained of by the process that started this one."""
+    warnings.filterwarnings("ignore", category=PluginWarning)

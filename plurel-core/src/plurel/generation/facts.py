@@ -120,4 +120,5 @@ def _quantiles(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDA
     """`SKETCH_CELLS` evenly spaced quantiles of weighted sorted values."""
     upto = np.cumsum(weights)
     wanted = (np.arange(SKETCH_CELLS) + 0.5) * (upto[-1] / SKETCH_CELLS)
-    return values[np.searchsorted(upto, wanted)]
+    picked: NDArray[np.float64] = values[np.searchsorted(upto, wanted)]
+    return picked

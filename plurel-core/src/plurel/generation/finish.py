@@ -71,7 +71,7 @@ class Finish:
         missing_rate: the table's share of missing cells in a column of numbers.
     """
 
-    columns: tuple[FinishedColumn, ...] = field(converter=tuple)
+    columns: tuple[FinishedColumn, ...]
     missing_rate: float
 
     def apply(self, values: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
@@ -113,13 +113,11 @@ def fit_finish(
         stream: the table's own stream.
     """
     rate = float(parts.draw("column_nan_perc_choices", stream / "missing_rate"))
-    return Finish(
-        columns=[
-            _fit_column(column, values[column.name], rate, rules, parts, stream / "column" / column.name)
-            for column in planned
-        ],
-        missing_rate=rate,
+    columns = tuple(
+        _fit_column(column, values[column.name], rate, rules, parts, stream / "column" / column.name)
+        for column in planned
     )
+    return Finish(columns=columns, missing_rate=rate)
 
 
 def _fit_column(
@@ -160,6 +158,6 @@ def _blank(shown: NDArray[Any], gone: NDArray[np.bool_]) -> NDArray[Any] | pd.ap
         return shown
     if not gone.any():
         return shown
-    blanked = pd.array(shown)
+    blanked: pd.api.extensions.ExtensionArray = pd.array(shown)
     blanked[gone] = pd.NA
     return blanked

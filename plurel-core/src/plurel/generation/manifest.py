@@ -43,8 +43,12 @@ def database_manifest(generated: Generated, resolved: ResolvedConfig) -> dict[st
 
 
 def config_identity(resolved: ResolvedConfig) -> dict[str, Any]:
-    """The parts of the document that make two databases of one seed the same: config and contributions."""
-    return {"config": resolved.to_dict(), "contributions": resolved.provenance}
+    """The part of the document that two runs share when their seeds give the same databases.
+
+    Where a run caches databases is no part of it.
+    """
+    config = {name: value for name, value in resolved.to_dict().items() if name != "cache_dir"}
+    return {"config": config, "contributions": resolved.provenance}
 
 
 def _table(record: TableRecord) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import frozen
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from plurel.schema import ColumnKind
     from plurel.seeding import Stream
 
-Collapse = Literal["boolean", "none"]
-
 
 @frozen(kw_only=True)
 class SurfaceRules:
@@ -36,7 +34,7 @@ class SurfaceRules:
         generated: whether value generators are drawn for labels.
     """
 
-    collapse: Collapse = "boolean"
+    collapse: str = "boolean"
     typed: bool = False
     generated: bool = False
 

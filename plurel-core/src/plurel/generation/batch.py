@@ -1,0 +1,133 @@
+"""Many databases into one directory: what is there already stays, what is missing is made.
+
+Not here: one database (`plurel.dataset`) and the command line (`generation.command`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from plurel.config import Config, ResolvedConfig, resolve
+from plurel.errors import RequestError
+from plurel.plugins import get_ledger
+
+
+@frozen(kw_only=True)
+class Job:
+    """One database to make; it travels to the process that makes it.
+
+    Attributes:
+        seed: its seed.
+        config: how it is drawn.
+        path: the directory to make.
+    """
+
+    seed: int
+    config: Config
+    path: Path
+
+
+@frozen(kw_only=True)
+class Made:
+    """A database that is there.
+
+    Attributes:
+        seed: its seed.
+        path: its directory.
+        tables: number of tables.
+        rows: number of rows in all tables.
+        tasks: names of its tasks.
+        reused: whether an earlier run had made it.
+    """
+
+    seed: int
+    path: Path
+    tables: int
+    rows: int
+    tasks: tuple[str, ...]
+    reused: bool = False
+
+
+def plan(out: Path, config: Config, seeds: Sequence[int]) -> tuple[list[Job], list[Made]]:
+    """What is to be made, and what an earlier run of the same config has made already.
+
+    Args:
+        out: the directory of databases.
+        config: how they are drawn.
+        seeds: one database each.
+
+    Raises:
+        RequestError: where a directory of that name holds anything else.
+    """
+    resolved = resolve(config, get_ledger())
+    jobs: list[Job] = []
+    made: list[Made] = []
+    for seed in seeds:
+        path = out / f"rel-synthetic-{seed}"
+        if path.exists():
+            made.append(_reuse(path, seed, resolved))
+        else:
+            jobs.append(Job(seed=seed, config=config, path=path))
+    return jobs, made
+
+
+def make(job: Job) -> Made:
+    """Make one database and write its directory."""
+    from plurel.dataset import SyntheticDataset
+
+    dataset = SyntheticDataset(job.seed, job.config)
+    path = dataset.save(job.path)
+    return Made(
+        seed=job.seed,
+        path=path,
+        tables=len(dataset.schema),
+        rows=sum(table.rows for table in dataset.schema),
+        tasks=tuple(task.name for task in dataset.tasks),
+    )
+
+
+def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
+    from plurel.generation.manifest import config_identity
+    from plurel.relbench_io import read_directory
+
+    note = path / "plurel.json"
+    if not note.is_file():
+        raise RequestError(
+            f"{path} is there but holds no generated database; remove it or choose another --out"
+        )
+    said = json.loads(note.read_text(encoding="utf-8"))
+    wanted = json.loads(json.dumps({"seed": seed, **config_identity(resolved)}))
+    changed = _first_difference(wanted, {name: said.get(name) for name in wanted})
+    if changed is not None:
+        raise RequestError(
+            f"{path} was generated from another config: {changed}; choose another --out, or remove it to "
+            "make it anew"
+        )
+    return Made(
+        seed=seed,
+        path=path,
+        tables=len(said["schema"]),
+        rows=sum(table["rows"] for table in said["schema"]),
+        tasks=tuple(read_directory(path).tasks),
+        reused=True,
+    )
+
+
+def _first_difference(wanted: Any, found: Any, path: str = "$") -> str | None:
+    """Where two JSON documents differ first, in words; None where they do not."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        for name in sorted(wanted.keys() ^ found.keys()):
+            return f"only {'this run' if name in wanted else 'the directory'} has {name!r} @ {path}"
+        steps = [(f"{path}.{name}", wanted[name], found[name]) for name in wanted]
+    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        pairs = zip(wanted, found, strict=True)
+        steps = [(f"{path}[{place}]", *pair) for place, pair in enumerate(pairs)]
+    else:
+        return None if wanted == found else f"found {found!r} where this run has {wanted!r} @ {path}"
+    differences = (_first_difference(one, other, step) for step, one, other in steps)
+    return next((words for words in differences if words is not None), None)
