@@ -10,7 +10,6 @@ import json
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 COMMANDS = {
     "preprocess": ("plurel-sampler-rs", "Pack RelBench directories into memory-mapped stores."),
@@ -85,6 +84,8 @@ def wrong_distribution() -> str | None:
 
 def _clone() -> Path | None:
     """Folder of the clone that core was installed from, if it is still there."""
+    from urllib.request import url2pathname
+
     try:
         text = metadata.distribution("plurel-core").read_text("direct_url.json")
     except metadata.PackageNotFoundError:

@@ -50,7 +50,19 @@ class AmbiguousNameError(RequestError):
 
 
 class NotInstalledError(UnknownNameError):
-    """A name whose owner is known but not installed, or a library that this request needs."""
+    """A name whose owner is known but not installed, or a library that this request needs.
+
+    Args:
+        message: what is missing and how to install it.
+        distributions: names of the distributions that are missing.
+    """
+
+    def __init__(self, message: str, *distributions: str) -> None:
+        super().__init__(message, *distributions)
+        self.distributions = distributions
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class PluginError(PlurelError):

@@ -88,7 +88,7 @@ def _find_everywhere(name: str, kinds: Sequence[str]) -> list[Entry]:
 
 def _parameters(entry: Entry) -> dict[str, Any]:
     """Its parameters with their defaults, as plain data."""
-    from plurel.config.convert import unstructure
+    from plurel.config.choices import unstructure
 
     return unstructure(entry.parameters()) or {}
 

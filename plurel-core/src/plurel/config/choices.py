@@ -7,9 +7,11 @@ Pure data and pure draws. Not here: what a chosen name stands for, which the led
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from attrs import Attribute, field, frozen
 
 from plurel.errors import ConfigError
@@ -24,12 +26,12 @@ Scalar = str | int | float | bool
 
 def _frozen_value(value: Any) -> tuple[Any, ...]:
     if isinstance(value, list | tuple):
-        return tuple(dict(item) if isinstance(item, Mapping) else item for item in value)
+        return tuple(unstructure(item) for item in value)
     raise ConfigError(f"the value of a choice is a list, got {value!r}", ".value")
 
 
 def _frozen_weights(weights: Any) -> tuple[float, ...] | None:
-    return None if weights is None else tuple(weights)
+    return None if weights is None else tuple(unstructure(weight) for weight in weights)
 
 
 @frozen
@@ -128,6 +130,31 @@ class Choices:
         total = sum(self.weights)
         shares = [weight / total for weight in self.weights]
         return [int(place) for place in generator.choice(len(self.value), size=count, p=shares)]
+
+
+def unstructure(value: Any) -> Any:
+    """Plain data of a value: attrs instances as mappings, tuples as lists, numpy's numbers as Python's.
+
+    What is none of those stays as it is.
+    """
+    if isinstance(value, Choices):
+        weights = {} if value.weights is None else {"weights": list(value.weights)}
+        return {"kind": value.kind, "value": unstructure(value.value), **weights}
+    if attrs.has(type(value)):
+        return {
+            item.alias or item.name: unstructure(getattr(value, item.name))
+            for item in attrs.fields(type(value))
+            if item.init
+        }
+    if isinstance(value, Mapping):
+        return {key: unstructure(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [unstructure(item) for item in value]
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
 
 
 def as_choices(value: Any) -> Choices:

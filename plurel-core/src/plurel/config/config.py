@@ -12,6 +12,7 @@ from typing import Any, Self
 import attrs
 from attrs import Attribute, field, frozen
 
+from plurel.config.choices import unstructure
 from plurel.config.params import DAGParams, DatabaseParams, SCMParams
 from plurel.errors import ConfigError, UnknownNameError
 
@@ -162,8 +163,6 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: what `from_dict` reads back to an equal config."""
-        from plurel.config.convert import unstructure
-
         data: dict[str, Any] = unstructure(self)
         return data
 

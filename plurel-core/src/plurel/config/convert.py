@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from plurel.config.choices import Choices, as_choices
+from plurel.config.choices import unstructure as unstructure
 from plurel.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,24 +49,6 @@ def structure(data: object, cls: type[T]) -> T:
         if len(problems) == 1:
             raise problems[0] from None
         raise ConfigError("; ".join(map(str, problems))) from None
-
-
-def unstructure(value: Any) -> Any:
-    """Plain data of attrs instances, choices included: what `structure` reads."""
-    if isinstance(value, Choices):
-        weights = {} if value.weights is None else {"weights": list(value.weights)}
-        return {"kind": value.kind, "value": unstructure(value.value), **weights}
-    if attrs.has(type(value)):
-        return {
-            field.alias: unstructure(getattr(value, field.name))
-            for field in attrs.fields(type(value))
-            if field.init and field.alias is not None
-        }
-    if isinstance(value, Mapping):
-        return {key: unstructure(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [unstructure(item) for item in value]
-    return value
 
 
 @cache

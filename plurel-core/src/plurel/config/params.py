@@ -8,7 +8,6 @@ that contributions can be chosen for says which kind in its metadata. Not here: 
 from __future__ import annotations
 
 import datetime as dt
-import warnings
 from typing import Any
 
 import attrs
@@ -113,17 +112,17 @@ def _check_bounds(types: tuple[type, ...], low: float | None, high: float | None
 
 
 def _as_day(value: Any) -> Any:
-    """A date, a datetime or a string as `YYYY-MM-DD`."""
-    if isinstance(value, dt.date):
-        return value.strftime("%Y-%m-%d")
-    return value
+    """A date or a datetime as `YYYY-MM-DD`; anything else as it is."""
+    return value.strftime("%Y-%m-%d") if isinstance(value, dt.date) else value
 
 
 def _check_day(_: object, attribute: Attribute[str], value: Any) -> None:
     try:
-        dt.date.fromisoformat(value)
+        canonical = dt.date.fromisoformat(value).isoformat() == value
     except (TypeError, ValueError):
-        raise ConfigError(f"this is a day as in 1990-01-31, got {value!r}", f".{attribute.name}") from None
+        canonical = False
+    if not canonical:
+        raise ConfigError(f"this is a day as in 1990-01-31, got {value!r}", f".{attribute.name}")
 
 
 @frozen(kw_only=True)
@@ -177,8 +176,7 @@ class DatabaseParams:
             raise ConfigError(f"this is boolean or none, got {value!r}", ".category_collapse")
 
     @max_timestamp.validator
-    def _check_period(self, attribute: Attribute[str], value: str) -> None:
-        _check_day(self, attribute, value)
+    def _check_period(self, _: Attribute[str], value: str) -> None:
         if value <= self.min_timestamp:
             raise ConfigError(
                 f"this is a day after min_timestamp {self.min_timestamp}, got {value}", ".max_timestamp"
@@ -222,7 +220,7 @@ class SCMParams:
         propagation_mode_choices: how a table's nodes are typed: `type_eager`.
         cat_label_permute_prob_choices: chance that a lazily cut column's labels are permuted.
         cat_label_reverse_prob_choices: chance that they are reversed.
-        propagate_batch_size: accepted and ignored with a warning: blocks have a fixed size here.
+        propagate_batch_size: accepted, and ignored with a warning by `resolve`: blocks have one size.
         noise_choices: exogenous noise of a node.
         mechanism_choices: function of a node.
     """
@@ -313,18 +311,9 @@ class SCMParams:
     propagation_mode_choices: Choices = _choices("set", "type_eager", among=("type_eager", "type_lazy"))
     cat_label_permute_prob_choices: Choices = _choices("range", 0.3, 1.0)
     cat_label_reverse_prob_choices: Choices = _choices("range", 0.2, 0.8)
-    propagate_batch_size: int | None = field(default=None)
+    propagate_batch_size: int | None = None
     noise_choices: Choices = contributions("beta", kind="noises")
     mechanism_choices: Choices = contributions("mlp", kind="mechanisms")
-
-    @propagate_batch_size.validator
-    def _warn_batch_size(self, _: Attribute[int | None], value: int | None) -> None:
-        if value is not None:
-            warnings.warn(
-                "propagate_batch_size is ignored: rows are made in blocks of a fixed size",
-                UserWarning,
-                stacklevel=3,
-            )
 
 
 @frozen(kw_only=True)

@@ -6,15 +6,16 @@ it once more changes nothing. Not here: drawing from it (`plurel.config.parts`).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 from attrs import field, frozen
 
-from plurel.config.choices import Choices
+from plurel._siblings import install_line
+from plurel.config.choices import Choices, unstructure
 from plurel.config.config import Config
-from plurel.config.convert import unstructure
 from plurel.config.flat import FLAT
 from plurel.config.params import kinds_of
 from plurel.errors import ConfigError, NotInstalledError, RequestError
@@ -71,6 +72,8 @@ def resolve(config: Config, ledger: Ledger) -> ResolvedConfig:
         AmbiguousNameError: for a bare name that several distributions contribute.
     """
     problems = list(_unbuilt(config))
+    if config.scm_params.propagate_batch_size is not None:
+        warnings.warn("propagate_batch_size is ignored: rows are made in blocks of one size", stacklevel=2)
     flat = _flat_values(config)
     entries: list[tuple[Entry, Mapping[str, Any]]] = []
     resolved = {}
@@ -149,6 +152,8 @@ def _unbuilt(config: Config) -> Iterator[RequestError]:
 def _placed(error: RequestError, path: str) -> RequestError:
     if isinstance(error, ConfigError):
         return error.within(path)
+    if isinstance(error, NotInstalledError):
+        return NotInstalledError(f"{error} @ ${path}", *error.distributions)
     return type(error)(f"{error} @ ${path}")
 
 
@@ -156,9 +161,14 @@ def _joined(problems: list[RequestError]) -> RequestError:
     """One error for all: as itself if it is alone, else the first few and how many more there are."""
     if len(problems) == 1:
         return problems[0]
-    missing = [problem for problem in problems if isinstance(problem, NotInstalledError)]
+    missing = {
+        name: None for one in problems if isinstance(one, NotInstalledError) for name in one.distributions
+    }
     if missing:
-        return missing[0]
+        return NotInstalledError(
+            f"this config needs {' and '.join(missing)}, not installed here: {install_line(*missing)}",
+            *missing,
+        )
     kinds = {type(problem) for problem in problems}
     words = "; ".join(str(problem) for problem in problems[:_SHOWN])
     if len(problems) > _SHOWN:

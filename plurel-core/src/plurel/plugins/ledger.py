@@ -10,9 +10,11 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import redirect_stdout
 from functools import cache
 from importlib import import_module, metadata
 from types import ModuleType
@@ -225,7 +227,8 @@ class Ledger:
         """
         manager = pluggy.PluginManager(GROUP)
         manager.add_hookspecs(hookspecs)
-        rows = [_load(point, manager) for point in _entry_points()]
+        with redirect_stdout(sys.stderr):  # stdout is a command's: what a plugin prints must not stand in it
+            rows = [_load(origin, point, manager) for origin, point in _entry_points()]
         rows = _refuse_repeats(rows)
         for row in rows:
             if row.status in ("failed", "incompatible"):
@@ -286,7 +289,8 @@ class Ledger:
             return UnknownNameError(words)
         return NotInstalledError(
             f"{words}; those of {sibling} are missing because it is not installed: "
-            f"{_siblings.install_line(sibling)}"
+            f"{_siblings.install_line(sibling)}",
+            sibling,
         )
 
 
@@ -316,16 +320,25 @@ def singular(kind: str) -> str:
     return kind.removesuffix("s").replace("_", " ")
 
 
-def _entry_points() -> list[metadata.EntryPoint]:
-    """Every entry point of the group, two of one name included, in an order of their own."""
-    points = [point for point in metadata.entry_points(group=GROUP) if point.dist is not None]
-    return sorted(points, key=lambda point: (_dist_name(point), point.name, point.value))
+def _entry_points() -> list[tuple[metadata.Distribution, metadata.EntryPoint]]:
+    """Every entry point of the group with its distribution, two of one name included, in an order of its own.
+
+    A distribution that stands twice on the path counts where imports find it, which is the first time.
+    """
+    found: dict[str, metadata.Distribution] = {}
+    for dist in metadata.distributions():
+        if f"[{GROUP}]" in (dist.read_text("entry_points.txt") or ""):
+            found.setdefault(_dist_name(dist), dist)
+    pairs = [(dist, point) for dist in found.values() for point in dist.entry_points if point.group == GROUP]
+    return sorted(pairs, key=lambda pair: (_dist_name(pair[0]), pair[1].name, pair[1].value))
 
 
-def _load(point: metadata.EntryPoint, manager: pluggy.PluginManager) -> PluginRow:
+def _load(
+    origin: metadata.Distribution, point: metadata.EntryPoint, manager: pluggy.PluginManager
+) -> PluginRow:
     """One plugin's row; nothing that it does or raises gets out, and a blocked one is not imported."""
-    dist = _dist_name(point)
-    row = PluginRow(name=point.name, dist=dist, version=point.dist.version if point.dist else "", status="ok")
+    dist = _dist_name(origin)
+    row = PluginRow(name=point.name, dist=dist, version=origin.version, status="ok")
     blocked = _blocked(row)
     if blocked:
         return attrs.evolve(row, status="blocked", reason=blocked)
@@ -341,7 +354,9 @@ def _load(point: metadata.EntryPoint, manager: pluggy.PluginManager) -> PluginRo
         collected = [(hook, list(call())) for hook, call in implementations]
         stage = "validate"
         records = [record for hook, items in collected for record in _check(hook, items)]
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit and the panics of Rust extensions included
         if stage == "collect" and _raised_by_record(error):
             stage = "validate"
         return attrs.evolve(row, status="failed", stage=stage, reason=_reason(error))
@@ -479,8 +494,8 @@ def _label(entry: Entry) -> str:
     return f"{singular(entry.kind)} {entry.id}"
 
 
-def _dist_name(point: metadata.EntryPoint) -> str:
-    return _normal(point.dist.name) if point.dist is not None else ""
+def _dist_name(dist: metadata.Distribution) -> str:
+    return _normal(dist.name)
 
 
 def _normal(dist: str) -> str:

@@ -31,6 +31,11 @@ def _check_reference(_: object, attribute: Attribute[Any], value: object) -> Non
         raise ValueError(f'{attribute.name} must be a callable or "package.module:attribute", got {value!r}')
 
 
+def _check_alias(_: object, __: Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) or not re.fullmatch(r"[^\s:]+", value):
+        raise ValueError(f"an alias is a word without colon, got {value!r}")
+
+
 def _check_factory(_: object, attribute: Attribute[Any], value: object) -> None:
     if value is None:
         raise ValueError('factory must be a callable or "package.module:attribute", got None')
@@ -52,7 +57,7 @@ class Contribution:
         config: attrs class of its parameters with JSON-able defaults, or `"package.module:Class"`, or None.
         factory: makes the working object: called with a `config` instance where `config` is given, without
             arguments otherwise; or `"package.module:attribute"`, resolved on first use.
-        aliases: further names of the same contribution, free in their spelling (`"BarabasiAlbert"`).
+        aliases: further names of the same contribution: any words without colon (`"BarabasiAlbert"`).
         revision: raise it when the same seed and config draw different values.
     """
 
@@ -63,8 +68,7 @@ class Contribution:
     factory: Callable[..., Any] | str = field(validator=_check_factory)
     config: type | str | None = field(default=None, validator=_check_reference)
     aliases: tuple[str, ...] = field(
-        default=(),
-        validator=validators.deep_iterable(validators.instance_of(str), validators.instance_of(tuple)),
+        default=(), validator=validators.deep_iterable(_check_alias, validators.instance_of(tuple))
     )
     revision: int = field(default=1, validator=[validators.instance_of(int), validators.ge(1)])
 
