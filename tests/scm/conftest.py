@@ -127,9 +127,7 @@ def make_table(
     return Table(name=name, rows=rows, role=role, primary_key="row_idx", foreign_keys=keys, columns=kinds)
 
 
-def make_parent(
-    key: ForeignKey, rows: int = 200, columns: int = 4, seed: int = 0, mode: str = "eager"
-) -> ParentTable:
+def make_parent(key: ForeignKey, rows: int = 200, columns: int = 4, seed: int = 0) -> ParentTable:
     generator = np.random.default_rng(seed)
     table = make_table(key.parent, rows, columns, role="entity")
     planned = tuple(
@@ -142,22 +140,20 @@ def make_parent(
         else generator.integers(0, 3, rows)
         for column in planned
     }
-    return ParentTable(foreign_key=key, table=table, columns=planned, values=values, mode=mode)
-
-
-@pytest.fixture
-def request_of(parts: OwnParts) -> Any:
-    """A request for a table with the given rows, columns and parents."""
-
-    def make(seed: int = 0, parts: OwnParts = parts, **arguments: Any) -> TableRequest:
-        table = make_table(**arguments)
-        parents = tuple(make_parent(key, seed=number) for number, key in enumerate(table.foreign_keys))
-        return TableRequest(table=table, parents=parents, parts=parts, stream=Stream(seed) / table.name)
-
-    return make
+    return ParentTable(foreign_key=key, table=table, columns=planned, values=values)
 
 
 @pytest.fixture(scope="session")
-def tables() -> Any:
-    """`make_table` and `make_parent`."""
-    return SimpleNamespace(table=make_table, parent=make_parent)
+def request_of() -> Any:
+    """A request for a table with the given rows, columns and parents."""
+
+    def make(seed: int = 0, parts: OwnParts | None = None, **arguments: Any) -> TableRequest:
+        table = make_table(**arguments)
+        return TableRequest(
+            table=table,
+            parents=tuple(make_parent(key, seed=number) for number, key in enumerate(table.foreign_keys)),
+            parts=parts or OwnParts(),
+            stream=Stream(seed) / table.name,
+        )
+
+    return make
