@@ -24,9 +24,11 @@ class ScratchColumns(Mapping[str, NDArray[Any]]):
 
     def __init__(self, path: Path, rows: int, dtypes: Mapping[str, np.dtype[Any]]) -> None:
         self._columns: dict[str, NDArray[Any]] = dict.fromkeys(dtypes, np.empty(0))
+        self._files: list[Path] = []
         for dtype in sorted(set(dtypes.values()), key=str):
             names = [name for name, own in dtypes.items() if own == dtype]
             file = path.with_name(f"{path.name}.{dtype}")
+            self._files.append(file)
             store = np.memmap(file, dtype=dtype, mode="w+", shape=(len(names), rows))
             self._columns.update(zip(names, store, strict=True))
 
@@ -47,3 +49,9 @@ class ScratchColumns(Mapping[str, NDArray[Any]]):
     def read(self, start: int, stop: int) -> dict[str, NDArray[Any]]:
         """The rows start..stop-1 of every column."""
         return {name: column[start:stop] for name, column in self._columns.items()}
+
+    def discard(self) -> None:
+        """Give the files' space back; the columns must not be used any more."""
+        self._columns.clear()
+        for file in self._files:
+            file.unlink()

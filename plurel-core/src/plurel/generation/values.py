@@ -185,6 +185,7 @@ def _run(
         block = fitted.apply(raw.read(request.start, request.stop), request)
         _check_block(model, table, block, request, dtypes)
         values.write(request.start, request.stop, block)
+    raw.discard()
     return fitted, summary, values
 
 

@@ -1,0 +1,95 @@
+"""Graphs as records: what a Dag refuses, in which order it stands, and a causal graph as networkx."""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plurel.errors import GenerationError
+from plurel.graph import CausalEdge, CausalGraph, CausalNode, Dag
+from plurel.schema import Schema, Table
+
+
+@st.composite
+def dags(draw) -> Dag:
+    nodes = draw(st.integers(1, 8))
+    order = draw(st.permutations(range(nodes)))
+    pairs = [(order[low], order[high]) for low in range(nodes) for high in range(low + 1, nodes)]
+    edges = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
+    return Dag(nodes=nodes, edges=edges)
+
+
+@given(dag=dags())
+def test_a_topological_order_has_parents_first_and_prefers_small_numbers(dag):
+    order = dag.topological_order()
+    place = {node: number for number, node in enumerate(order)}
+    assert sorted(order) == list(range(dag.nodes))
+    assert all(place[parent] < place[child] for parent, child in dag.edges.tolist())
+    graph = nx.DiGraph()
+    graph.add_nodes_from(range(dag.nodes))
+    graph.add_edges_from(dag.edges.tolist())
+    assert order == list(nx.lexicographical_topological_sort(graph))
+
+
+@given(dag=dags())
+def test_degrees_and_parents_count_edges(dag):
+    assert dag.in_degrees().sum() == dag.out_degrees().sum() == len(dag.edges)
+    for node in range(dag.nodes):
+        parents = dag.parents(node).tolist()
+        assert parents == sorted(parents)
+        assert len(parents) == dag.in_degrees()[node]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "edges", "words"),
+    [
+        (0, [], "at least one node, got 0"),
+        (2, [(0, 2)], r"leaves the nodes 0..1: \[\[0, 2\]\]"),
+        (2, [(-1, 0)], "leaves the nodes"),
+        (2, [(0, 1), (0, 1)], "an edge is repeated"),
+        (1, [(0, 0)], "run in a circle"),
+        (3, [(0, 1), (1, 2), (2, 0)], "run in a circle"),
+    ],
+)
+def test_what_is_no_acyclic_graph_is_refused(nodes, edges, words):
+    with pytest.raises(GenerationError, match=words):
+        Dag(nodes=nodes, edges=edges)
+
+
+def test_edges_cannot_be_changed_afterwards():
+    dag = Dag(nodes=2, edges=[(0, 1)])
+    with pytest.raises(ValueError, match="read-only"):
+        dag.edges[0, 0] = 1
+    given_edges = np.array([[0, 1]])
+    Dag(nodes=2, edges=given_edges)
+    given_edges[0, 0] = 1
+    assert given_edges.tolist() == [[1, 1]]
+
+
+def test_causal_graphs_add_up_and_become_networkx():
+    left = CausalGraph(nodes=[CausalNode(id="a/0", table="a", kind="number", mechanism="ts", column="x")])
+    right = CausalGraph(
+        nodes=[CausalNode(id="b/0", table="b", kind="category", mechanism="mlp")],
+        edges=[CausalEdge(source="a/0", target="b/0", through="a_id", weight=2.0)],
+    )
+    graph = (left + right).to_networkx()
+    assert dict(graph.nodes["a/0"]) == {"table": "a", "kind": "number", "mechanism": "ts", "column": "x"}
+    assert list(graph.edges(data=True)) == [("a/0", "b/0", {"through": "a_id", "weight": 2.0})]
+
+
+def test_a_schema_orders_tables_with_parents_first_and_knows_its_names():
+    from plurel.schema import ForeignKey
+
+    def table(name: str, *parents: str) -> Table:
+        keys = [ForeignKey(column=f"{parent}_id", parent=parent) for parent in parents]
+        return Table(name=name, rows=1, role="entity", foreign_keys=keys)
+
+    schema = Schema(tables=[table("c", "b", "a"), table("b", "a"), table("a", "a")])
+    assert [each.name for each in schema.parents_first()] == ["a", "b", "c"]
+    with pytest.raises(KeyError, match="no table 'd'; tables: c, b, a"):
+        schema["d"]
+    with pytest.raises(GenerationError, match="circle through the tables a, b"):
+        Schema(tables=[table("a", "b"), table("b", "a")]).parents_first()

@@ -1,0 +1,89 @@
+"""`plurel generate` as a person meets it: it goes on where it stopped, and says in a line what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from plurel.cli import main
+
+TINY = [
+    "--num-proc=1",
+    *("--set", "database_params.num_tables_choices=2"),
+    *("--set", "database_params.num_cols_choices=3"),
+    *("--set", "database_params.num_rows_activity_table_choices=60"),
+]
+
+
+def generate(capsys, *arguments: object) -> tuple[int, str, str]:
+    code = main(["generate", *map(str, arguments), *TINY])
+    return code, *capsys.readouterr()
+
+
+def stamps(out: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+
+
+def test_databases_are_made_once_and_a_second_run_adds_what_is_missing(tmp_path, capsys):
+    out = tmp_path / "databases"
+    code, words, _ = generate(capsys, "--out", out, "--seed_offset", 7, "--num_dbs=2", "--json")
+    first = json.loads(words)
+    assert code == 0
+    assert [(each["name"], each["reused"]) for each in first["databases"]] == [
+        ("rel-synthetic-7", False),
+        ("rel-synthetic-8", False),
+    ]
+    before = stamps(out)
+    code, words, said = generate(capsys, "--out", out, "--seed-offset", 7, "--num-dbs", 3, "--json")
+    again = json.loads(words)
+    assert code == 0
+    assert "2 of 3 databases are there already" in said
+    assert [each["reused"] for each in again["databases"]] == [True, True, False]
+    for one, other in zip(first["databases"], again["databases"], strict=False):
+        assert {**one, "reused": True} == other
+    assert {path: stamp for path, stamp in stamps(out).items() if path in before and path != out} == {
+        path: stamp for path, stamp in before.items() if path != out
+    }
+
+
+def test_a_person_reads_a_table(tmp_path, capsys):
+    code, words, _ = generate(capsys, "--out", tmp_path)
+    assert code == 0
+    assert "rel-synthetic-0  2" in words
+
+
+def test_a_database_of_another_config_is_refused_by_name_of_the_difference(tmp_path, capsys):
+    assert generate(capsys, "--out", tmp_path)[0] == 0
+    code, _, words = generate(capsys, "--out", tmp_path, "--set", "val_split=0.7")
+    assert code == 2
+    assert "rel-synthetic-0 was generated from another config" in words
+    assert "found 0.8 where this run has 0.7 @ $.config.val_split" in words
+
+
+def test_a_directory_that_holds_something_else_is_refused(tmp_path, capsys):
+    (tmp_path / "rel-synthetic-0").mkdir()
+    code, _, words = generate(capsys, "--out", tmp_path)
+    assert code == 2
+    assert "holds no generated database" in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["no-such.yaml"], "no-such.yaml"),
+        (["--preset", "nope"], "unknown preset 'nope'"),
+        (["config.yaml", "--preset", "default"], "exclude each other"),
+        (["--set", "database_params.num_table_choices=3"], "num_tables_choices"),
+        (["--set", "database_params.table_layout_choices=layerd"], "unknown layout 'layerd'"),
+        (["--num-dbs", "0"], "num-dbs"),
+        (["--executor", "cluster"], "unknown executor 'cluster'; known: processes"),
+    ],
+)
+def test_a_wrong_request_ends_with_2_and_says_what_is_wrong(tmp_path, capsys, arguments, words):
+    code, out, said = generate(capsys, "--out", tmp_path / "out", *arguments)
+    assert code == 2
+    assert out == ""
+    assert words in said
+    assert not (tmp_path / "out").exists()
