@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
 _TAG_INT = b"i"
 _TAG_STR = b"s"
 _WORD = (1 << 64) - 1
 
 
+@lru_cache(maxsize=1 << 14, typed=True)
 def _word(part: str | int) -> bytes:
     """One path element as tagged, length-prefixed bytes: no two different paths share their bytes."""
     if isinstance(part, bool) or not isinstance(part, str | int):
@@ -32,6 +35,31 @@ def _word(part: str | int) -> bytes:
         payload = part.to_bytes((part.bit_length() + 8) // 8, "little", signed=True)
         tag = _TAG_INT
     return tag + len(payload).to_bytes(8, "little") + payload
+
+
+class _KeySequence:
+    """What hands a key to Philox as it is.
+
+    numpy's own `key=` first asks the system for entropy that it then throws away, which costs more than all
+    the rest; a seed sequence that returns the key gives the same generator.
+    """
+
+    def __init__(self, key: int) -> None:
+        self.key = key
+
+    def generate_state(self, n_words: int, dtype: object) -> NDArray[np.uint64]:  # noqa: ARG002
+        """The key's two words, which is what Philox asks for."""
+        import numpy as np
+
+        return np.array([self.key & _WORD, self.key >> 64], dtype=np.uint64)
+
+
+@cache
+def _register_key_sequence() -> None:
+    """Tell numpy, once it is there, that it may take `_KeySequence` for a seed sequence."""
+    from numpy.random.bit_generator import ISeedSequence
+
+    ISeedSequence.register(_KeySequence)
 
 
 def _path(parts: Iterable[str | int]) -> tuple[str | int, ...]:
@@ -84,7 +112,8 @@ class Stream:
 
         if not 0 <= block <= _WORD:
             raise ValueError(f"a block is a number from 0 to 2**64 - 1, got {block}")
-        return np.random.Generator(np.random.Philox(key=self.key, counter=block << 192))
+        _register_key_sequence()
+        return np.random.Generator(np.random.Philox(_KeySequence(self.key), counter=block << 192))
 
     def __str__(self) -> str:
         return "/".join(str(part) for part in (self.seed, *self.path))
