@@ -50,7 +50,8 @@ class Dag:
 
     def parents(self, node: int) -> NDArray[np.int64]:
         """Parents of a node, ascending."""
-        return self.edges[self.edges[:, 1] == node, 0]
+        parents: NDArray[np.int64] = self.edges[self.edges[:, 1] == node, 0]
+        return parents
 
     def in_degrees(self) -> NDArray[np.int64]:
         """Number of parents of each node, `[nodes]`."""
@@ -146,7 +147,7 @@ class CausalGraph:
         import networkx as nx
         from attrs import asdict
 
-        graph = nx.MultiDiGraph()
+        graph: Any = nx.MultiDiGraph()
         for node in self.nodes:
             graph.add_node(node.id, **asdict(node, filter=lambda a, _: a.name != "id"))
         for edge in self.edges:

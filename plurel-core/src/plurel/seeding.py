@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from attrs import field, frozen
 
@@ -113,7 +113,8 @@ class Stream:
         if not 0 <= block <= _WORD:
             raise ValueError(f"a block is a number from 0 to 2**64 - 1, got {block}")
         _register_key_sequence()
-        return np.random.Generator(np.random.Philox(_KeySequence(self.key), counter=block << 192))
+        sequence = cast("np.random.SeedSequence", _KeySequence(self.key))
+        return np.random.Generator(np.random.Philox(sequence, counter=block << 192))
 
     def __str__(self) -> str:
         return "/".join(str(part) for part in (self.seed, *self.path))
