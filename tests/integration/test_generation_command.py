@@ -48,6 +48,18 @@ def test_databases_are_made_once_and_a_second_run_adds_what_is_missing(tmp_path,
     }
 
 
+def test_databases_are_packed_into_stores_beside_them(tmp_path, capsys):
+    code, words, _ = generate(capsys, "--out", tmp_path, "--num-dbs", 2, "--preprocess", "--json")
+    assert code == 0
+    stores = json.loads(words)["stores"]
+    assert [Path(store["path"]) for store in stores] == [
+        tmp_path / "stores" / f"rel-synthetic-{seed}" for seed in (0, 1)
+    ]
+    assert all((Path(store["path"]) / "store.json").is_file() for store in stores)
+    _, words, _ = generate(capsys, "--out", tmp_path, "--num-dbs", 2, "--preprocess", "--json")
+    assert json.loads(words)["stores"] == []
+
+
 def test_a_person_reads_a_table(tmp_path, capsys):
     code, words, _ = generate(capsys, "--out", tmp_path)
     assert code == 0

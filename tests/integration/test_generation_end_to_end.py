@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from pathlib import Path
 
 import networkx as nx
@@ -16,7 +17,9 @@ import pytest
 from plurel import Config, DatabaseParams, SyntheticDataset
 from plurel.config import Choices, resolve
 from plurel.generation.database import Generated, generate, intervene
+from plurel.generation.schema import draw_schema
 from plurel.plugins import get_ledger
+from plurel.seeding import Stream
 
 SMALL = Config(
     database_params=DatabaseParams(
@@ -141,6 +144,34 @@ def test_an_intervention_reaches_descendants_in_the_causal_graph_and_nothing_els
     }
     assert changed <= {shown[node] for node in reached[busiest] | {busiest}}
     assert len(changed) > 2
+
+
+def test_default_schemas_have_the_published_sizes():
+    parts = resolve(Config(), get_ledger()).parts(get_ledger())
+    schemas = [draw_schema(parts, Stream(seed)) for seed in range(150)]
+    assert {len(schema) for schema in schemas} == set(range(3, 21))
+    tables = [table for schema in schemas for table in schema]
+    entities = [table for table in tables if table.role == "entity"]
+    activities = [table for table in tables if table.role == "activity"]
+    assert entities
+    assert all(500 <= table.rows <= 1000 for table in entities)
+    assert all(2000 <= table.rows <= 5000 for table in activities)
+    parents = {
+        (number, name) for number, schema in enumerate(schemas) for table in schema for name in table.parents
+    }
+    for number, schema in enumerate(schemas):
+        assert all((table.role == "entity") == ((number, table.name) in parents) for table in schema)
+    counts = Counter(len(table.columns) for table in tables)
+    assert set(counts) <= set(range(3, 41))
+    total = sum(1 / k for k in range(3, 41))
+    assert counts[3] / len(tables) == pytest.approx(1 / 3 / total, abs=0.03)
+    assert sum(count for k, count in counts.items() if k > 20) / len(tables) == pytest.approx(
+        sum(1 / k for k in range(21, 41)) / total, abs=0.04
+    )
+    columns = [column for table in tables for column in table.columns]
+    labels = [column.categories for column in columns if column.kind == "category"]
+    assert len(labels) / len(columns) == pytest.approx(0.5, abs=0.02)
+    assert set(labels) == set(range(2, 11))
 
 
 def test_plurel_json_says_where_the_database_came_from(tmp_path):

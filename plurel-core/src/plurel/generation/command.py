@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter, validators
 
-from plurel.cli.output import Reporter, reporter
+from plurel.cli.output import reporter
 from plurel.config import Config
-from plurel.errors import GenerationError, RequestError
+from plurel.errors import RequestError
 from plurel.generation.batch import Made, make, plan
 from plurel.plugins import get_ledger
 
@@ -65,12 +65,13 @@ def generate(
     jobs, made = plan(out, chosen, range(seed_offset, seed_offset + num_dbs))
     if made:
         say.say(f"{len(made)} of {num_dbs} databases are there already")
-    with say.progress("generating databases", len(jobs)) as bar:
-        for database in runner.map(make, jobs):
-            made.append(database)
-            bar.advance(words=f"generated {database.path.name}")
+    if jobs:
+        with say.progress("generating databases", len(jobs)) as bar:
+            for database in runner.map(make, jobs):
+                made.append(database)
+                bar.advance(words=f"generated {database.path.name}")
     made.sort(key=lambda database: database.seed)
-    stores = None if packer is None else _pack(packer, made, out / "stores", say)
+    stores = None if packer is None else _pack(packer, made, out / "stores")
     say.emit({"databases": [_document(database) for database in made], "stores": stores})
     say.table(
         f"databases in {out}",
@@ -90,18 +91,20 @@ def _config(file: Path | None, preset: str | None) -> Config:
     return Config() if preset is None else Config.preset(preset)
 
 
-def _pack(packer: App, made: list[Made], stores: Path, say: Reporter) -> Any:
-    """Stores of the databases through the command that packs them: what it says of them."""
-    waiting = [database for database in made if not (stores / database.path.name).exists()]
+def _pack(packer: App, made: list[Made], stores: Path) -> Any:
+    """Pack what is not packed yet through the command that does so: what it says of the stores."""
+    waiting = [str(database.path) for database in made if not (stores / database.path.name).exists()]
     if not waiting:
         return []
     said = io.StringIO()
-    tokens = [*(str(database.path) for database in waiting), "--out", str(stores), "--json"]
-    with say.progress(f"packing {len(waiting)} databases"), contextlib.redirect_stdout(said):
-        code = packer(tokens, exit_on_error=False, print_error=False, result_action="return_value")
-    if code:
-        raise GenerationError(f"packing the databases of {stores.parent} ended with exit code {code}")
-    return json_module.loads(said.getvalue())
+    with contextlib.redirect_stdout(said):
+        packer(
+            [*waiting, "--out", str(stores), "--json"],
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    return json_module.loads(said.getvalue())["stores"]
 
 
 def _document(database: Made) -> dict[str, Any]:
