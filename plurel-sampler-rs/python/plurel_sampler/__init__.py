@@ -1,27 +1,33 @@
 """Packed stores of relational databases, and contexts from them that show nothing before it is known.
 
+Public names are imported on first use: the package is also where a ledger finds `plurel_sampler.plugin`, which
+must load without numpy or pyarrow.
+
 >>> from plurel_sampler import ContextConfig, Sampler, Store, Table, Target, Task, build_store
 """
 
 from __future__ import annotations
 
-from plurel_sampler.embedders import HashedEmbedder
-from plurel_sampler.errors import (
-    BuildError,
-    CellValueError,
-    ContextError,
-    LimitError,
-    SamplerError,
-    StoreError,
-    StoreExistsError,
-    StoreFormatError,
-    StoreIOError,
-    StoreMissingError,
-    UnresolvedKeyError,
-)
-from plurel_sampler.records import ENCODINGS, Column, ContextConfig, Embedder, Table, Target, Task
-from plurel_sampler.sampling import Batch, ColumnRef, Sampler, TableRef
-from plurel_sampler.stores import ALWAYS, NEVER, ColumnInfo, Store, TableInfo, TaskInfo, build_store
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plurel_sampler.embedders import HashedEmbedder
+    from plurel_sampler.errors import (
+        BuildError,
+        CellValueError,
+        ContextError,
+        LimitError,
+        SamplerError,
+        StoreError,
+        StoreExistsError,
+        StoreFormatError,
+        StoreIOError,
+        StoreMissingError,
+        UnresolvedKeyError,
+    )
+    from plurel_sampler.records import ENCODINGS, Column, ContextConfig, Embedder, Table, Target, Task
+    from plurel_sampler.sampling import Batch, ColumnRef, Sampler, TableRef
+    from plurel_sampler.stores import ALWAYS, NEVER, ColumnInfo, Store, TableInfo, TaskInfo, build_store
 
 __version__ = "0.1.0"
 
@@ -61,3 +67,20 @@ __all__ = [
     "UnresolvedKeyError",
     "build_store",
 ]
+
+_MODULES = ("records", "errors", "embedders", "stores", "sampling")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from importlib import import_module
+
+        for module in _MODULES:
+            found = import_module(f"plurel_sampler.{module}")
+            if hasattr(found, name):
+                return getattr(found, name)
+    raise AttributeError(f"module 'plurel_sampler' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
