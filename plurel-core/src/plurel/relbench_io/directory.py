@@ -186,6 +186,7 @@ def read_directory(path: str | Path) -> DatabaseDirectory:
     if not file.is_file():
         raise RequestError(f"{root} is not a RelBench directory: it holds no manifest.yaml")
     manifest = read_yaml(file)
+    val, test = (_moment(manifest, key, file) for key in ("val_timestamp", "test_timestamp"))
     availability = root / "columns.yaml"
     columns = read_yaml(availability) if availability.is_file() else {}
     task_notes = _mapping(columns.get(TASKS_KEY, {}), f"{availability}: {TASKS_KEY}")
@@ -206,8 +207,8 @@ def read_directory(path: str | Path) -> DatabaseDirectory:
     return DatabaseDirectory(
         path=root,
         name=str(manifest.get("name", root.name)),
-        val_timestamp=_moment(manifest, "val_timestamp", file),
-        test_timestamp=_moment(manifest, "test_timestamp", file),
+        val_timestamp=val,
+        test_timestamp=test,
         description=manifest.get("description"),
         tables=tables,
         tasks=tasks,
