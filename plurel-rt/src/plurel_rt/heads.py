@@ -1,9 +1,10 @@
 """From a masked cell's last hidden state to a loss and a prediction, one head for each encoding that can be asked for.
 
-A head is a torch module with `encodings`, `initialise`, `loss` and `predict` (the protocol `Head`), made of a config that
-has the fields of `HeadConfig`; it is contributed by the hook `plurel_heads`, these four like anyone's. It sees target cells
-only, never the context: N of them, hidden states `[N, dim]`. The built-in heads are single linear layers, so that their
-weights are `weight` and `bias` as in published checkpoints.
+A head is a torch module with `loss` and `predict` (the protocol `Head`), contributed by the hook `plurel_heads`, these four
+like anyone's; its record says which encodings it answers for. It sees target cells only, never the context: N of them,
+hidden states `[N, dim]`. It draws its parameters when it is made, from torch's default generator, which the model seeds and
+puts back around it. The built-in heads are single linear layers, so that their weights are `weight` and `bias` as in
+published checkpoints.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from attrs import field, frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plurel_rt.batch import Encoding, Targets
+from plurel_rt.batch import Targets
 
 DECODER_STD = 0.02
 """Decoders start small: a fresh model predicts about the mean of every column."""
@@ -36,13 +37,7 @@ class HeadConfig:
 
 @runtime_checkable
 class Head(Protocol):
-    """What the model asks of a head; `HeadContract` of the author kit checks it."""
-
-    encodings: tuple[Encoding, ...]
-    """The encodings whose masked cells this head answers for."""
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draws every parameter anew from `generator`, and from nothing else."""
+    """What the model asks of a head."""
 
     def loss(self, hidden: Tensor, targets: Targets) -> Tensor:
         """`[N, dim]` hidden states and their true values -> `[N]` losses, not reduced."""
@@ -55,13 +50,11 @@ class Head(Protocol):
 
 
 class LinearHead(nn.Linear):
-    """The common part of the built-in heads: one linear layer with a small start and a bias of 0."""
+    """The common part of the built-in heads: one linear layer, weights N(0, 0.02^2), bias 0."""
 
-    encodings: tuple[Encoding, ...] = ()
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """Weights N(0, 0.02^2), bias 0."""
-        nn.init.normal_(self.weight, std=DECODER_STD, generator=generator)
+    def reset_parameters(self) -> None:
+        """Draws the weights anew; torch calls it on construction."""
+        nn.init.normal_(self.weight, std=DECODER_STD)
         nn.init.zeros_(self.bias)
 
 
@@ -83,19 +76,13 @@ class ValueHead(LinearHead):
 class NumberHead(ValueHead):
     """Numbers, in the column's unit."""
 
-    encodings = (Encoding.NUMBER,)
-
 
 class DatetimeHead(ValueHead):
     """Moments in time, in microseconds since 1970."""
 
-    encodings = (Encoding.DATETIME,)
-
 
 class BooleanHead(LinearHead):
     """One logit a cell; the loss is binary cross-entropy against "the standardised value is above 0"."""
-
-    encodings = (Encoding.BOOLEAN,)
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__(config.dim, 1)
@@ -116,8 +103,6 @@ class TextHead(LinearHead):
     The loss is 1 - cosine similarity to the true text's embedding: embedders differ in the length of their vectors, and
     only the direction says which text it is.
     """
-
-    encodings = (Encoding.TEXT, Encoding.CATEGORY)
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__(config.dim, config.text_width)

@@ -15,7 +15,8 @@ Source: Ranjan et al., "Relational Transformer" (2025); PluRel, arXiv 2602.04029
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from attrs import field, frozen, validators
@@ -36,6 +37,14 @@ ENCODER_OF = {
 """Which encoder, norm and mask embedding a cell uses: categories are read as texts."""
 
 SCALAR = (Encoding.NUMBER, Encoding.DATETIME, Encoding.BOOLEAN)
+
+BUILTIN_HEADS: dict[str, tuple[str, ...]] = {
+    "number": ("number",),
+    "datetime": ("datetime",),
+    "boolean": ("boolean",),
+    "text": ("text", "category"),
+}
+"""The heads of the published model and the encodings that they answer for."""
 
 KIND_KEYS: dict[str, Kind] = {"col": "column", "feat": "feature", "nbr": "neighbour"}
 """Published parameter names of the three attentions, in the order in which a block runs them."""
@@ -130,24 +139,29 @@ class Block(nn.Module):
 class RelationalTransformer(nn.Module):
     """`rt-plurel` with its heads. Calling it gives the loss of every sequence; `predict` gives values.
 
-    Every parameter is drawn from a `torch.Generator` of `config.seed`; the global generators are neither read nor moved.
-    Matrices start as N(0, 1 / inputs), those that write to the residual stream (wo, w2) divided by sqrt(4 depth), the
-    number of branches that add up there; mask embeddings as N(0, 1), like the normalised cells they stand for; biases as 0,
-    norms as 1, decoders as their heads say.
+    Every parameter is drawn from `config.seed`; the global generators are left as they were. Matrices start as
+    N(0, 1 / inputs), those that write to the residual stream (wo, w2) divided by sqrt(4 depth), the number of branches
+    that add up there; mask embeddings as N(0, 1), like the normalised cells they stand for; biases as 0, norms as 1,
+    decoders as their heads say.
 
     Args:
-        config: its size.
-        heads: head name -> head, one for every encoding; the built-in four by default. (`config.decoders` are names for
-            `build` to look up; this class knows no plugins.)
+        config: its size. (`config.decoders` are names for `build` to look up; this class knows no plugins.)
+        heads: head name -> head; the built-in four by default.
+        encodings: head name -> the encodings that it answers for; every encoding exactly once.
 
     Raises:
         ValueError: an encoding has no head, or two.
     """
 
-    def __init__(self, config: ModelConfig, heads: Mapping[str, Head] | None = None) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        heads: Mapping[str, Head] | None = None,
+        encodings: Mapping[str, tuple[str, ...]] = BUILTIN_HEADS,
+    ) -> None:
         super().__init__()
         self.config = config
-        with torch.random.fork_rng(devices=[]):  # torch's layers draw on construction; `_initialise` draws again
+        with seeded(config.seed):  # torch's layers draw when they are made; `_initialise` draws again
             if heads is None:
                 heads = builtin_heads(HeadConfig(dim=config.dim, text_width=config.text_width))
             width = config.text_width
@@ -159,8 +173,8 @@ class RelationalTransformer(nn.Module):
             )
             self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
             self.norm_out = nn.RMSNorm(config.dim)
-            self.dec_dict = nn.ModuleDict(heads)  # type: ignore[arg-type]
-        self.head_of = _head_of(heads)
+        self.dec_dict = nn.ModuleDict(heads)  # type: ignore[arg-type]
+        self.head_of = _head_of({name: encodings[name] for name in heads})
         self._initialise(torch.Generator().manual_seed(config.seed))
 
     def _initialise(self, generator: torch.Generator) -> None:
@@ -175,8 +189,6 @@ class RelationalTransformer(nn.Module):
                     nn.init.zeros_(module.bias)
         for embedding in self.mask_embs.values():
             nn.init.normal_(embedding, generator=generator)
-        for head in self.dec_dict.values():
-            head.initialise(generator)  # type: ignore[operator]
 
     def tokens(self, batch: TensorBatch) -> Tensor:
         """Every cell as the sum of what its column is called and what it holds.
@@ -248,13 +260,27 @@ def build(config: ModelConfig) -> RelationalTransformer:
 
     Raises:
         plurel.errors.UnknownNameError: a decoder that no installed plugin contributes.
+        ValueError: an encoding has no head, or two.
     """
     from plurel.plugins import get_ledger
 
     sizes = {"dim": config.dim, "text_width": config.text_width}
+    entries = {name: get_ledger().find("heads", name) for name in config.decoders}
+    with seeded(config.seed):
+        heads = {
+            name: entry.build(sizes if entry.config_class() else None) for name, entry in entries.items()
+        }
+    return RelationalTransformer(
+        config, heads, {name: entry.record.encodings for name, entry in entries.items()}
+    )
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """torch's default CPU generator starts from `seed` inside, and goes on as if nothing had been outside."""
     with torch.random.fork_rng(devices=[]):
-        heads = {name: get_ledger().find("heads", name).build(sizes) for name in config.decoders}
-    return RelationalTransformer(config, heads)
+        torch.random.default_generator.manual_seed(seed)
+        yield
 
 
 def builtin_heads(config: HeadConfig) -> dict[str, Head]:
@@ -267,11 +293,11 @@ def builtin_heads(config: HeadConfig) -> dict[str, Head]:
     }
 
 
-def _head_of(heads: Mapping[str, Head]) -> dict[Encoding, str]:
+def _head_of(encodings: Mapping[str, tuple[str, ...]]) -> dict[Encoding, str]:
     """Encoding -> name of the one head that answers for it."""
     head_of: dict[Encoding, str] = {}
-    for name, head in heads.items():
-        for encoding in head.encodings:
+    for name, answers in encodings.items():
+        for encoding in (Encoding[answer.upper()] for answer in answers):
             if encoding in head_of:
                 raise ValueError(
                     f"heads {head_of[encoding]!r} and {name!r} both answer for {encoding.name.lower()} cells; choose one"
@@ -279,5 +305,5 @@ def _head_of(heads: Mapping[str, Head]) -> dict[Encoding, str]:
             head_of[encoding] = name
     missing = [encoding.name.lower() for encoding in Encoding if encoding not in head_of]
     if missing:
-        raise ValueError(f"no head answers for {', '.join(missing)} cells; given heads: {', '.join(heads)}")
+        raise ValueError(f"no head answers for {', '.join(missing)} cells; heads: {', '.join(encodings)}")
     return head_of

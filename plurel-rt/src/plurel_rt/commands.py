@@ -1,0 +1,142 @@
+"""`plurel pretrain` and `plurel evaluate`: what a person types, turned into calls. Not here: the work itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+from plurel.cli.output import Reporter, reporter
+
+if TYPE_CHECKING:
+    from plurel_rt.trainer import StepReport
+
+pretrain_app = App(name="pretrain", help="Train a model on packed stores, as a recipe says.")
+evaluate_app = App(
+    name="evaluate",
+    help="Zero-shot scores of a checkpoint on a store's tasks, beside baselines on the same rows.",
+)
+
+
+@pretrain_app.default
+def pretrain(
+    recipe: str,
+    *,
+    set: Annotated[tuple[str, ...], Parameter(negative=())] = (),  # noqa: A002 - the option's name
+    resume: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Train a model on packed stores, as a recipe says.
+
+    Args:
+        recipe: a YAML file, or the name of a shipped recipe (tiny, synthetic).
+        set: `path=value` on top of the recipe, as in `--set model.dim=128`; may be given again.
+        resume: a checkpoint, or a run's folder, of the same recipe: the run goes on where it was saved.
+        json: print one JSON document at the end instead of words.
+    """
+    from plurel_rt.recipe import load_recipe
+    from plurel_rt.trainer import pretrain as run
+
+    say = reporter(json=json)
+    loaded = load_recipe(recipe, set)
+    with log_lines(say), StepProgress(say, f"training {loaded.name}", loaded.steps) as progress:
+        report = run(loaded, resume=resume, on_step=progress.step)
+    if report is None:
+        return
+    say.table(
+        "trained",
+        ["", ""],
+        [
+            ["checkpoint", report.checkpoint],
+            ["steps", report.steps],
+            ["parameters", f"{report.parameters:,}"],
+            ["targets", report.targets],
+            ["loss of the last step", f"{report.loss:.4f}"],
+            ["loss on held-out rows", None if report.eval_loss is None else f"{report.eval_loss:.4f}"],
+        ],
+    )
+    say.emit(report.to_dict())
+
+
+@evaluate_app.default
+def evaluate(
+    *,
+    checkpoint: Path,
+    store: Path,
+    task: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    split: str = "test",
+    limit: int | None = None,
+    out: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Zero-shot scores of a checkpoint on a store's tasks, beside baselines on the same rows.
+
+    Args:
+        checkpoint: a checkpoint, or a run's folder, whose last one is taken.
+        store: a packed store.
+        task: only this task; may be given again. All of the store's tasks without it.
+        split: which rows are scored: train, val or test.
+        limit: score this many rows of a task, spread over the split; all without it.
+        out: folder for the predictions (`<database>__<task>.csv`) and the scores (`scores.json`).
+        json: print one JSON document instead of a table.
+    """
+    from plurel_sampler import Store
+
+    from plurel_rt.evaluate import evaluate as run
+    from plurel_rt.evaluate import score_table, write_scores
+
+    say = reporter(json=json)
+    scores = run(checkpoint, store, tasks=task, split=split, limit=limit, on_progress=say.progress)
+    if out is not None:
+        write_scores(scores, Store.open(store), out)
+        say.say(f"scores and predictions are in {out}")
+    columns, rows = score_table(scores)
+    say.table(f"zero-shot on the {split} rows of {store.name}", columns, rows)
+    say.emit({"scores": [score.to_dict() for score in scores]})
+
+
+@contextmanager
+def log_lines(say: Reporter) -> Iterator[None]:
+    """What plurel_rt logs, as lines for the person who watches."""
+    logger = logging.getLogger("plurel_rt")
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: say.say(record.getMessage())  # type: ignore[method-assign]
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+class StepProgress:
+    """A run's steps as a bar on a terminal, or as a line every tenth of the run; it shows at the first step."""
+
+    def __init__(self, say: Reporter, words: str, steps: int) -> None:
+        self._words = words
+        self._every = max(1, steps // 10)
+        self._bar = say.progress(words, total=steps)
+        self._stack = ExitStack()
+        self._mean: float | None = None
+
+    def __enter__(self) -> StepProgress:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+    def step(self, report: StepReport) -> None:
+        """One more step; the loss shown is a running mean, since single steps say little."""
+        if self._mean is None:
+            self._stack.enter_context(self._bar)
+            self._mean = report.loss
+        self._mean = 0.98 * self._mean + 0.02 * report.loss
+        due = report.step % self._every == 0
+        self._bar.advance(
+            report.step - self._bar.done, f"{self._words}: loss {self._mean:.3f}" if due else None
+        )

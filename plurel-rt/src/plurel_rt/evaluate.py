@@ -1,0 +1,313 @@
+"""Zero-shot scores of a checkpoint on a store's tasks, beside baselines on the very same rows.
+
+Metrics are RelBench's own: AUROC for binary tasks, nMAE (mean absolute error / standard deviation of the training labels)
+for regression. Not here: the baselines (`plurel_rt.baselines`), and multiclass tasks, for which RelBench has no metric.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from attrs import field, frozen
+from numpy.typing import NDArray
+from plurel.errors import RequestError, UnknownNameError
+from torch import nn
+
+from plurel_rt import baselines
+from plurel_rt.batch import from_sampler
+from plurel_rt.checkpoint import CheckpointInfo, load_model
+
+if TYPE_CHECKING:
+    from plurel_sampler import Store
+
+F64 = NDArray[np.float64]
+OnProgress = Callable[[str, int], AbstractContextManager[Any]]
+METRIC = {"binary_classification": "AUROC", "regression": "nMAE"}
+SPLITS = ("train", "val", "test")
+
+
+@frozen(kw_only=True, eq=False)
+class Predictions:
+    """A model's predictions for some rows of a task, in the label's own unit (binary: the probability of True).
+
+    Attributes:
+        rows: `[n]` rows of the task's table.
+        truth: `[n]` true labels.
+        predicted: `[n]`.
+    """
+
+    rows: NDArray[np.int64]
+    truth: F64
+    predicted: F64
+
+
+@frozen(kw_only=True)
+class TaskScore:
+    """One row of the table of scores; every figure is of the same `rows` rows.
+
+    Attributes:
+        task: its name.
+        metric: `AUROC` (more is better) or `nMAE` (less is better).
+        rows: number of rows scored.
+        model: the checkpoint's score, without having seen a label row of this database in training. None where the metric is
+            undefined: only one class among the rows.
+        trivial: predicting the training labels' mean (binary) or median (regression) everywhere.
+        tree: gradient-boosted trees, trained on this task.
+        tree_rows: how many training rows the trees had; the model had none.
+        predictions: what was scored.
+    """
+
+    task: str
+    metric: str
+    rows: int
+    model: float | None
+    trivial: float | None
+    tree: float | None
+    tree_rows: int
+    predictions: Predictions = field(repr=False, eq=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, as JSON has them."""
+        names = ("task", "metric", "rows", "model", "trivial", "tree", "tree_rows")
+        return {name: getattr(self, name) for name in names}
+
+
+def evaluate(
+    checkpoint: Path,
+    store: Path,
+    *,
+    tasks: Sequence[str] = (),
+    split: str = "test",
+    limit: int | None = None,
+    batch_size: int = 32,
+    on_progress: OnProgress | None = None,
+) -> list[TaskScore]:
+    """Scores a checkpoint and the baselines.
+
+    Args:
+        checkpoint: a checkpoint, or a run's folder, whose last one is taken.
+        store: a packed store with vectors of the checkpoint's embedder.
+        tasks: names; all binary and regression tasks of the store if empty.
+        split: `train`, `val` or `test`.
+        limit: rows a task at most, spread evenly over the split; the same ones each time.
+        batch_size: sequences at once.
+        on_progress: called with words and the number of batches; a context manager whose value has `advance()`.
+
+    Raises:
+        CheckpointError: not a checkpoint.
+        RequestError: an unknown split, a store without tasks, a task that has no metric.
+        UnknownNameError: the store has no such task.
+    """
+    from plurel_sampler import Store
+
+    if split not in SPLITS:
+        raise RequestError(f"unknown split {split!r}; the splits are {', '.join(SPLITS)}")
+    model, info = load_model(checkpoint)
+    opened = Store.open(store)
+    return [
+        score_task(
+            model, info, opened, task, split, limit=limit, batch_size=batch_size, on_progress=on_progress
+        )
+        for task in _chosen(opened, tasks)
+    ]
+
+
+def predict_task(
+    model: nn.Module,
+    info: CheckpointInfo,
+    store: Store,
+    task: str,
+    split: str,
+    *,
+    limit: int | None = None,
+    batch_size: int = 32,
+    on_progress: OnProgress | None = None,
+) -> Predictions:
+    """A model's predictions for the rows of one split of a task, contexts as in its training.
+
+    Args:
+        model: as `load_model` gives it.
+        info: likewise.
+        store: with vectors of the checkpoint's embedder.
+        task: a binary or regression task of the store.
+        split: `train`, `val` or `test`.
+        limit: rows at most, spread evenly over the split.
+        batch_size: sequences at once.
+        on_progress: see `evaluate`.
+    """
+    from plurel_sampler import ContextConfig, Sampler, Target
+
+    sampler = Sampler(
+        [store],
+        [Target(store=0, kind="task", name=task)],
+        ContextConfig(**info.context),
+        embedder=info.embedder["name"],
+        split=split,
+        batch_size=batch_size,
+        shuffle=False,
+        limit=limit,
+    )
+    device = next(model.parameters()).device
+    rows, truth, predicted = [], [], []
+    with (
+        on_progress(f"predicting {task}", sampler.num_batches) if on_progress else nullcontext() as bar,
+        torch.no_grad(),
+    ):
+        for batch in sampler.batches():
+            values = model.predict(from_sampler(batch, device))  # type: ignore[operator]
+            rows.append(np.asarray(batch.target_row, dtype=np.int64))
+            truth.append(np.asarray(batch.label, np.float64) * batch.label_std + batch.label_mean)
+            predicted.append(values.cpu().numpy())
+            if bar is not None:
+                bar.advance()
+    labelled = ~np.isnan(np.concatenate(truth))
+    return Predictions(
+        rows=np.concatenate(rows)[labelled],
+        truth=np.concatenate(truth)[labelled],
+        predicted=np.concatenate(predicted)[labelled],
+    )
+
+
+def measure(metric: str, truth: F64, predicted: F64, train_std: float) -> float | None:
+    """A score by RelBench's own function.
+
+    Args:
+        metric: `AUROC` or `nMAE`.
+        truth: `[n]` labels; 0 and 1 for `AUROC`.
+        predicted: `[n]`.
+        train_std: standard deviation (ddof 1) of the training labels; `AUROC` does not read it.
+
+    Returns:
+        None where the metric is undefined: AUROC of one class, nMAE of constant training labels.
+    """
+    from relbench.metrics import make_nmae, roc_auc
+
+    if metric == "AUROC":
+        classes = np.round(truth)
+        return float(roc_auc(classes, predicted)) if len(np.unique(classes)) == 2 else None
+    return float(make_nmae(lambda: train_std)(truth, predicted)) if train_std > 0 else None
+
+
+def score_task(
+    model: nn.Module,
+    info: CheckpointInfo,
+    store: Store,
+    task: str,
+    split: str,
+    *,
+    limit: int | None = None,
+    batch_size: int = 32,
+    on_progress: OnProgress | None = None,
+) -> TaskScore:
+    """One row of the table of scores: the model's, the trivial predictor's, the trees'.
+
+    Args:
+        model: see `predict_task`, as for the others.
+        info: likewise.
+        store: likewise.
+        task: likewise.
+        split: likewise.
+        limit: likewise.
+        batch_size: likewise.
+        on_progress: likewise.
+    """
+    predictions = predict_task(
+        model, info, store, task, split, limit=limit, batch_size=batch_size, on_progress=on_progress
+    )
+    description = store.tasks[task]
+    metric = METRIC[description.task_type]
+    first, last = description.splits["train"]
+    train = baselines.labels(store, task)[first:last]
+    train = train[~np.isnan(train)]
+    with on_progress(f"fitting trees on {task}", 1) if on_progress else nullcontext() as bar:
+        trees = baselines.trees(store, task, predictions.rows)
+        if bar is not None:
+            bar.advance()
+    flat = baselines.trivial(train, metric == "AUROC", len(predictions.rows))
+    spread = float(train.std(ddof=1)) if len(train) > 1 else 0.0
+
+    def score(predicted: F64) -> float | None:
+        return measure(metric, predictions.truth, predicted, spread)
+
+    return TaskScore(
+        task=task,
+        metric=metric,
+        rows=len(predictions.rows),
+        model=score(predictions.predicted),
+        trivial=score(flat),
+        tree=score(trees.predicted),
+        tree_rows=trees.train_rows,
+        predictions=predictions,
+    )
+
+
+def score_table(scores: Sequence[TaskScore]) -> tuple[list[str], list[list[str]]]:
+    """Scores as headings and rows of words, for a person."""
+    columns = ["task", "metric", "rows", "zero-shot model", "trivial", "boosted trees", "rows the trees learned from"]
+
+    def figure(value: float | None) -> str:
+        return "undefined" if value is None else f"{value:.3f}"
+
+    rows = [
+        [
+            score.task,
+            f"{score.metric} ({'more' if score.metric == 'AUROC' else 'less'} is better)",
+            f"{score.rows:,}",
+            figure(score.model),
+            figure(score.trivial),
+            figure(score.tree),
+            f"{score.tree_rows:,}",
+        ]
+        for score in scores
+    ]
+    return columns, rows
+
+
+def write_scores(scores: Sequence[TaskScore], store: Store, out: Path) -> None:
+    """Writes `scores.json`, and each task's predictions as `<database>__<task>.csv` in the form of RelBench's leaderboard.
+
+    Args:
+        scores: of one store.
+        store: that store.
+        out: the folder; made if it is not there.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    document = {"store": str(store.path), "scores": [score.to_dict() for score in scores]}
+    (out / "scores.json").write_text(json.dumps(document, indent=2) + "\n")
+    for score in scores:
+        info = store.tasks[score.task]
+        rows = score.predictions.rows
+        columns: dict[str, Sequence[Any]] = {info.entity_column: store.parent_ids(score.task, info.entity_column)[rows]}
+        if info.time_column is not None:
+            moments = baselines.cutoffs(store, score.task)[rows].astype("datetime64[us]")
+            columns[info.time_column] = np.datetime_as_string(moments)
+        columns[info.target_column] = score.predictions.predicted
+        with (out / f"{store.path.name}__{score.task}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+
+
+def _chosen(store: Store, names: Sequence[str]) -> list[str]:
+    """The tasks to score, in the store's order."""
+    for name in names:
+        if name not in store.tasks:
+            known = ", ".join(store.tasks) or "none"
+            raise UnknownNameError(f"store {store.path} has no task {name!r}; its tasks are: {known}")
+        if store.tasks[name].task_type not in METRIC:
+            raise RequestError(
+                f"task {name!r} is {store.tasks[name].task_type}; RelBench has metrics for {', '.join(METRIC)} only"
+            )
+    chosen = [
+        name for name, task in store.tasks.items() if task.task_type in METRIC and (not names or name in names)
+    ]
+    if not chosen:
+        raise RequestError(f"store {store.path} has no binary or regression task to score")
+    return chosen

@@ -1,0 +1,13 @@
+"""`python -m plurel_rt.pretrain RECIPE.yaml`: what a launcher runs in every process (`accelerate launch -m plurel_rt.pretrain ...`).
+
+The same command as `plurel pretrain`, with the same options, exit codes and errors.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from plurel.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["pretrain", *sys.argv[1:]]))

@@ -1,0 +1,197 @@
+"""What a training run is told: one record, read from YAML, with `--set` on top.
+
+Shipped recipes are found by name (`tiny`, `synthetic`). Not here: what the fields do (`plurel_rt.trainer`).
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from attrs import evolve, field, frozen, validators
+from plurel.config.assign import assign
+from plurel.config.convert import structure, unstructure
+from plurel.config.files import read
+from plurel.errors import ConfigError, RequestError
+from plurel.plugins import Entry, get_ledger
+
+SET_BY_RUN = ("text_width", "seed")
+"""Parameters of a model that a run sets: the width of its stores' vectors, and a seed from its own."""
+
+positive = validators.gt(0)
+not_negative = validators.ge(0)
+
+
+@frozen(kw_only=True)
+class ContextParams:
+    """How large and how wide a context is; the fields of `plurel_sampler.ContextConfig`.
+
+    Attributes:
+        length: cells a sequence at most.
+        width: children of a row that are followed at most.
+        mode: `bfs`, breadth-first from the target's row.
+    """
+
+    length: int = field(default=256, validator=positive)
+    width: int = field(default=32, validator=positive)
+    mode: Literal["bfs"] = "bfs"
+
+
+@frozen(kw_only=True)
+class Recipe:
+    """A training run.
+
+    Attributes:
+        name: of the run; it stands in its checkpoints.
+        seed: decides the initial weights, the order of the data and every draw of a context.
+        stores: folders of packed stores, or patterns of them (`stores/*`).
+        targets: what is masked and predicted: `columns` (every column of the `encodings` below that is no time column),
+            `tasks` (the stores' tasks), or names: of a task, or `table.column`.
+        encodings: which columns `columns` takes.
+        embedder: whose text vectors the model reads.
+        model: a contributed model by name, with parameters: `{name: rt-plurel, dim: 64}`. `text_width` and `seed` are set
+            by the run.
+        context: size of the contexts.
+        balance: `uniform` draws a target first and then a row of it; `proportional` draws every row equally often.
+        batch_size: sequences that a rank computes at once.
+        accumulate: such batches a rank and optimiser step.
+        steps: optimiser steps.
+        lr: the highest learning rate; it rises linearly to there from a 25th of it, then falls linearly to 0.
+        warmup: part of the steps over which it rises.
+        weight_decay: of AdamW, on matrices only.
+        beta2: of AdamW.
+        clip: largest norm of the gradient.
+        eval_every: steps between two losses on held-out rows (the `val` split); 0 for never.
+        eval_limit: held-out rows a target at most.
+        save_every: steps between two checkpoints; 0 for the last step only.
+        keep: checkpoints of a run that are kept.
+        threads: threads of the sampler; all cores if 0.
+        init: checkpoint or run whose weights are the start, instead of fresh ones.
+        out: the run's folder.
+    """
+
+    name: str = "run"
+    seed: int = field(default=0, validator=not_negative)
+    stores: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ("columns", "tasks")
+    encodings: tuple[Literal["number", "boolean", "category", "datetime", "text"], ...] = (
+        "number",
+        "boolean",
+        "category",
+    )
+    embedder: str = "hashed"
+    model: dict[str, Any] = field(factory=lambda: {"name": "rt-plurel"})
+    context: ContextParams = field(factory=ContextParams)
+    balance: Literal["uniform", "proportional"] = "uniform"
+    batch_size: int = field(default=32, validator=positive)
+    accumulate: int = field(default=1, validator=positive)
+    steps: int = field(default=1000, validator=positive)
+    lr: float = field(default=5e-4, validator=positive)
+    warmup: float = field(default=0.2, validator=[not_negative, validators.le(1)])
+    weight_decay: float = field(default=0.1, validator=not_negative)
+    beta2: float = field(default=0.999, validator=[not_negative, validators.lt(1)])
+    clip: float = field(default=1.0, validator=positive)
+    eval_every: int = field(default=0, validator=not_negative)
+    eval_limit: int = field(default=4, validator=positive)
+    save_every: int = field(default=0, validator=not_negative)
+    keep: int = field(default=2, validator=positive)
+    threads: int = field(default=0, validator=not_negative)
+    init: str | None = None
+    out: str = "run"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as plain data that `Recipe` can be made of again."""
+        plain: dict[str, Any] = unstructure(self)
+        return plain
+
+
+def shipped_recipes() -> tuple[str, ...]:
+    """Names of the recipes that come with plurel-rt."""
+    folder = files("plurel_rt") / "recipes"
+    return tuple(sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+
+
+def load_recipe(source: str, assignments: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe and writes every parameter of its model into it.
+
+    Args:
+        source: a YAML file, or the name of a shipped recipe.
+        assignments: `path=value` on top of it, values in YAML: `model.dim=64`.
+
+    Raises:
+        plurel.errors.RequestError: neither a file nor a shipped recipe.
+        plurel.errors.ConfigError: an unknown key or a wrong value, with its path.
+        plurel.errors.UnknownNameError: a model that no installed plugin contributes.
+    """
+    if source in shipped_recipes():
+        path = Path(str(files("plurel_rt") / "recipes" / f"{source}.yaml"))
+    elif Path(source).is_file():
+        path = Path(source)
+    else:
+        raise RequestError(
+            f"no recipe {source!r}: neither a file nor one that ships with plurel-rt ({', '.join(shipped_recipes())})"
+        )
+    document = resolve_model(structure(read(path), Recipe)).to_dict()
+    for assignment in assignments:
+        assign(document, assignment)
+    return resolve_model(structure(document, Recipe))
+
+
+def model_entry(recipe: Recipe) -> tuple[Entry, dict[str, Any]]:
+    """The contribution that a recipe's model names, and the parameters it gives.
+
+    Raises:
+        plurel.errors.ConfigError: no name, or a parameter that the run sets.
+        plurel.errors.UnknownNameError: a model that no installed plugin contributes.
+    """
+    parameters = dict(recipe.model)
+    name = parameters.pop("name", None)
+    if not isinstance(name, str):
+        raise ConfigError(
+            f"a model is a name with parameters, as in {{name: rt-plurel, dim: 64}}; got {recipe.model!r}",
+            ".model",
+        )
+    for key in SET_BY_RUN:
+        if key in parameters:
+            raise ConfigError(f"{key!r} of a model is set by the run; leave it out", f".model.{key}")
+    return get_ledger().find("models", name), parameters
+
+
+def resolve_model(recipe: Recipe) -> Recipe:
+    """The recipe with all parameters of its model, defaults included.
+
+    Raises:
+        plurel.errors.ConfigError: see `model_entry`; an unknown parameter, or a value that does not fit.
+    """
+    entry, parameters = model_entry(recipe)
+    try:
+        full = unstructure(entry.parameters(parameters))
+    except ConfigError as error:
+        raise error.within(".model") from None
+    chosen = {key: value for key, value in full.items() if key not in SET_BY_RUN}
+    return evolve(recipe, model={"name": recipe.model["name"], **chosen})
+
+
+def resolve_stores(recipe: Recipe) -> Recipe:
+    """The recipe with its patterns of stores replaced by the folders that match, sorted.
+
+    Raises:
+        plurel.errors.ConfigError: no stores named, or a pattern that matches none.
+    """
+    found: list[str] = []
+    for index, pattern in enumerate(recipe.stores):
+        matches = sorted(
+            m for m in glob.glob(str(Path(pattern).expanduser())) if (Path(m) / "store.json").is_file()
+        )
+        if not matches:
+            raise ConfigError(
+                f"no packed store at {pattern!r} (a folder with store.json, as `plurel preprocess` makes)",
+                f".stores[{index}]",
+            )
+        found.extend(match for match in matches if match not in found)
+    if not found:
+        raise ConfigError("a run needs at least one store, as in `--set 'stores=[stores/*]'`", ".stores")
+    return evolve(recipe, stores=tuple(found))

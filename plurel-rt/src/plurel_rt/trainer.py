@@ -1,0 +1,423 @@
+"""The training loop: one process or many, one run folder, resumable to the bit on one CPU process.
+
+    OUT/recipe.yaml      what was asked, resolved
+    OUT/metrics.jsonl    one line a step: step, loss, lr, grad_norm, sequences; and one a held-out loss
+    OUT/checkpoints/     step-00000500/ ... (plurel_rt.checkpoint)
+
+The loop knows no model: it calls whatever module the recipe names on a `TensorBatch` and gets the loss of each sequence.
+How many ranks there are is the launcher's business (`accelerate launch`); every rank reads its own part of the data, and
+only the main one writes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import gather_object
+from attrs import define, frozen
+from plurel.config.convert import unstructure
+from plurel.config.files import to_yaml
+from plurel.errors import ConfigError
+from plurel.plugins import provenance
+from plurel.seeding import Stream
+from torch import nn
+
+from plurel_rt.batch import from_sampler
+from plurel_rt.checkpoint import (
+    CheckpointError,
+    CheckpointInfo,
+    checkpoint_dir,
+    find_checkpoint,
+    load_weights,
+    prune_checkpoints,
+    read_info,
+    read_state,
+    save_checkpoint,
+)
+from plurel_rt.recipe import Recipe, model_entry, resolve_stores
+from plurel_rt.targets import choose_targets
+
+if TYPE_CHECKING:
+    from plurel_sampler import Batch, Sampler, Store
+
+logger = logging.getLogger(__name__)
+
+START_FACTOR = 25.0
+"""The learning rate starts at `lr / START_FACTOR`, as in the one-cycle policy."""
+
+
+@frozen(kw_only=True)
+class StepReport:
+    """What one optimiser step came to.
+
+    Attributes:
+        step: steps done, this one included.
+        loss: mean over all sequences of the step, on all ranks.
+        lr: the learning rate that it used.
+        grad_norm: norm of the gradient before clipping.
+        sequences: sequences read since the run began, on all ranks.
+        eval_loss: loss on held-out rows after this step, where it was measured.
+    """
+
+    step: int
+    loss: float
+    lr: float
+    grad_norm: float
+    sequences: int
+    eval_loss: float | None = None
+
+    def to_json(self) -> str:
+        """One line of `metrics.jsonl`."""
+        record = {name: getattr(self, name) for name in StepReport.__annotations__}
+        return json.dumps({name: value for name, value in record.items() if value is not None})
+
+
+@frozen(kw_only=True)
+class RunReport:
+    """What a run came to.
+
+    Attributes:
+        out: the run's folder.
+        checkpoint: its last checkpoint.
+        steps: optimiser steps done, those before a resume included.
+        parameters: of the model.
+        targets: how many columns and tasks it predicted.
+        loss: of the last step.
+        eval_loss: the last one measured.
+    """
+
+    out: Path
+    checkpoint: Path
+    steps: int
+    parameters: int
+    targets: int
+    loss: float
+    eval_loss: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON has it."""
+        record = {name: getattr(self, name) for name in RunReport.__annotations__}
+        return {**record, "out": str(self.out), "checkpoint": str(self.checkpoint)}
+
+
+@define
+class Cursor:
+    """How far the data was read: epochs finished, and positions of this one read by all ranks together."""
+
+    epoch: int = 0
+    position: int = 0
+    sequences: int = 0
+
+
+def one_cycle(step: int, recipe: Recipe) -> float:
+    """Learning rate of a step (0-based): linear up over the warm-up, linear down to 0 after the last step.
+
+    Source:
+        Smith and Topin, "Super-Convergence" (2018), with linear legs.
+
+    Example:
+        >>> recipe = Recipe(steps=10, warmup=0.2, lr=1.0)
+        >>> [round(one_cycle(step, recipe), 2) for step in (0, 1, 2, 6, 9)]
+        [0.04, 0.52, 1.0, 0.5, 0.12]
+    """
+    warm = recipe.warmup * recipe.steps
+    if step < warm:
+        return recipe.lr * (1 + (START_FACTOR - 1) * step / warm) / START_FACTOR
+    return recipe.lr * (recipe.steps - step) / max(recipe.steps - warm, 1.0)
+
+
+def pretrain(
+    recipe: Recipe,
+    *,
+    resume: Path | None = None,
+    on_step: Callable[[StepReport], None] = lambda report: None,
+) -> RunReport | None:
+    """Trains a model as a recipe says, in this process as one of the launcher's ranks.
+
+    Args:
+        recipe: the run.
+        resume: a checkpoint, or a run whose last one is meant, of the same recipe; the run goes on where it was saved.
+        on_step: called after every step on the main rank.
+
+    Returns:
+        On the main rank, what the run came to; None on the others.
+
+    Raises:
+        plurel.errors.ConfigError: the recipe asks for what its stores do not hold.
+        CheckpointError: `resume` or `init` is no checkpoint, or one of another model or recipe.
+    """
+    with torch.random.fork_rng():
+        return _Run(recipe, resume).train(on_step)
+
+
+class _Run:
+    """The state of one run on one rank; everything in it but the data is in a checkpoint."""
+
+    def __init__(self, recipe: Recipe, resume: Path | None) -> None:
+        from plurel_sampler import Store
+
+        self.accelerator = Accelerator(
+            cpu=not torch.accelerator.is_available(),
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        )
+        ranks, rank = self.accelerator.num_processes, self.accelerator.process_index
+        if self.accelerator.is_main_process:
+            logger.info("%d rank%s, on %s", ranks, "" if ranks == 1 else "s", self.accelerator.device)
+
+        self.recipe = resolve_stores(recipe)
+        self.out = Path(self.recipe.out)
+        self.stores = [Store.open(path) for path in self.recipe.stores]
+        self.embedder = _embedder(self.stores, self.recipe.embedder)
+        self.targets = choose_targets(self.stores, self.recipe.targets, self.recipe.encodings)
+        self.train_data = self._sampler("train")
+        self.held_out = self._sampler("val") if self.recipe.eval_every else None
+        if len(self.train_data) < ranks:
+            raise ConfigError(
+                f"{len(self.train_data)} training rows are too few for {ranks} ranks", ".stores"
+            )
+
+        checkpoint = find_checkpoint(resume) if resume else None
+        self.model_name, model = self._build_model()
+        self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        self.step = 0
+        self.cursor = Cursor()
+        torch.random.default_generator.manual_seed(self._seed("modules", rank))
+        if checkpoint:
+            load_weights(model, checkpoint)
+        optimizer = torch.optim.AdamW(
+            _decay_groups(model, self.recipe.weight_decay),
+            lr=self.recipe.lr,
+            betas=(0.9, self.recipe.beta2),
+            fused=True,
+        )
+        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        if checkpoint:
+            self._restore(checkpoint)
+        if self.accelerator.is_main_process:
+            logger.info(
+                "%s with %s parameters; %d targets in %d stores, %s training rows",
+                self.model_name["name"],
+                f"{self.parameters:,}",
+                len(self.targets),
+                len(self.stores),
+                f"{len(self.train_data):,}",
+            )
+
+    def _seed(self, *purpose: str | int) -> int:
+        """A 63-bit seed for torch from the run's named stream."""
+        stream = Stream(self.recipe.seed) / "rt"
+        for part in purpose:
+            stream = stream / part
+        return stream.key % 2**63
+
+    def _sampler(self, split: str) -> Sampler:
+        from plurel_sampler import ContextConfig, Sampler
+
+        context = self.recipe.context
+        return Sampler(
+            self.stores,
+            self.targets,
+            ContextConfig(
+                length=context.length, width=context.width, mode=context.mode, seed=self.recipe.seed
+            ),
+            embedder=self.recipe.embedder,
+            split=split,
+            batch_size=self.recipe.batch_size,
+            rank=self.accelerator.process_index,
+            world_size=self.accelerator.num_processes,
+            num_threads=self.recipe.threads or None,
+            shuffle=split == "train",
+            balance=self.recipe.balance,
+            limit=None if split == "train" else self.recipe.eval_limit,
+        )
+
+    def _build_model(self) -> tuple[dict[str, Any], nn.Module]:
+        """The model of the recipe, with the weights of `init` where it says so; and how a checkpoint names it."""
+        entry, parameters = model_entry(self.recipe)
+        self.model_entry = entry
+        config = entry.parameters(
+            {**parameters, "text_width": self.embedder["width"], "seed": self._seed("model")}
+        )
+        model = entry.build(config)
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model {entry.id} made a {type(model).__name__}, not a torch module")
+        if self.recipe.init:
+            start = find_checkpoint(Path(self.recipe.init))
+            _check_embedder(read_info(start).embedder, self.embedder, start)
+            load_weights(model, start)
+        return {"name": entry.id, "config": unstructure(config)}, model
+
+    def train(self, on_step: Callable[[StepReport], None]) -> RunReport | None:
+        """Runs to the last step; see `pretrain`."""
+        if self.step >= self.recipe.steps:
+            raise ConfigError(
+                f"the checkpoint has done all {self.step} steps already; set more with `--set steps=N`",
+                ".steps",
+            )
+        main = self.accelerator.is_main_process
+        if main:
+            self.out.mkdir(parents=True, exist_ok=True)
+            (self.out / "recipe.yaml").write_text(to_yaml(self.recipe.to_dict()))
+            _keep_lines_up_to(self.out / "metrics.jsonl", self.step)
+        eval_loss: float | None = None
+        self.model.train()
+        with (self.out / "metrics.jsonl").open("a") if main else nullcontext() as metrics:
+            data = self._stream()
+            while self.step < self.recipe.steps:
+                report = self._train_step(data)
+                if main:
+                    assert metrics is not None
+                    metrics.write(report.to_json() + "\n")
+                    metrics.flush()
+                    on_step(report)
+                if report.eval_loss is not None:
+                    eval_loss = report.eval_loss
+                if self.step == self.recipe.steps or (
+                    self.recipe.save_every and self.step % self.recipe.save_every == 0
+                ):
+                    self._save()
+        if not main:
+            return None
+        return RunReport(
+            out=self.out,
+            checkpoint=checkpoint_dir(self.out, self.step),
+            steps=self.step,
+            parameters=self.parameters,
+            targets=len(self.targets),
+            loss=report.loss,
+            eval_loss=eval_loss,
+        )
+
+    def _stream(self) -> Iterator[Batch]:
+        """This rank's batches for ever; moves the cursor when a batch is handed out."""
+        while True:
+            for batch in self.train_data.batches(epoch=self.cursor.epoch, start=self.cursor.position):
+                self.cursor.position = batch.next_position
+                self.cursor.sequences += len(batch) * self.accelerator.num_processes
+                yield batch
+            self.cursor.epoch += 1
+            self.cursor.position = 0
+
+    def _train_step(self, data: Iterator[Batch]) -> StepReport:
+        lr = one_cycle(self.step, self.recipe)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        total = torch.zeros((), device=self.accelerator.device)
+        for micro in range(1, self.recipe.accumulate + 1):
+            last = micro == self.recipe.accumulate
+            with nullcontext() if last else self.accelerator.no_sync(self.model):
+                loss = self.model(from_sampler(next(data), self.accelerator.device)).mean()
+                self.accelerator.backward(loss / self.recipe.accumulate)
+            total += loss.detach() / self.recipe.accumulate
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        return StepReport(
+            step=self.step,
+            loss=float(self.accelerator.reduce(total, "mean")),
+            lr=lr,
+            grad_norm=float(norm) if norm is not None else float("nan"),
+            sequences=self.cursor.sequences,
+            eval_loss=self._held_out_loss(),
+        )
+
+    def _held_out_loss(self) -> float | None:
+        """Mean loss over held-out rows, if it is due at this step."""
+        if self.held_out is None or self.step % self.recipe.eval_every:
+            return None
+        sums = torch.zeros(2, dtype=torch.float64, device=self.accelerator.device)
+        self.model.eval()
+        with torch.no_grad():
+            for batch in self.held_out.batches():
+                losses = self.model(from_sampler(batch, self.accelerator.device))
+                sums += torch.stack([losses.double().sum(), torch.tensor(float(len(losses))).to(sums)])
+        self.model.train()
+        total, count = self.accelerator.reduce(sums, "sum").tolist()
+        return total / count if count else None
+
+    def _save(self) -> None:
+        """Writes a checkpoint on the main rank; every rank takes part, for its random state."""
+        states = gather_object([{"torch": torch.get_rng_state()}])
+        weights = self.accelerator.get_state_dict(self.model)
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            state = {
+                "optimizer": self.optimizer.state_dict(),
+                "cursor": {name: getattr(self.cursor, name) for name in ("epoch", "position", "sequences")},
+                "random": states,
+            }
+            save_checkpoint(checkpoint_dir(self.out, self.step), weights, self._info(), state)
+            prune_checkpoints(self.out, self.recipe.keep)
+        self.accelerator.wait_for_everyone()
+
+    def _info(self) -> CheckpointInfo:
+        return CheckpointInfo(
+            model=self.model_name,
+            embedder=self.embedder,
+            context=unstructure(self.recipe.context),
+            recipe=self.recipe.to_dict(),
+            step=self.step,
+            provenance=provenance([(self.model_entry, self.model_name["config"])]),
+        )
+
+    def _restore(self, checkpoint: Path) -> None:
+        info = read_info(checkpoint)
+        _check_embedder(info.embedder, self.embedder, checkpoint)
+        state = read_state(checkpoint)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.cursor = Cursor(**state["cursor"])
+        self.step = info.step
+        states = state["random"]
+        if len(states) == self.accelerator.num_processes:
+            torch.set_rng_state(states[self.accelerator.process_index]["torch"])
+
+
+def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices decay; biases, norms and learned vectors do not."""
+    matrices = [p for p in model.parameters() if p.dim() >= 2]
+    vectors = [p for p in model.parameters() if p.dim() < 2]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def _embedder(stores: list[Store], name: str) -> dict[str, Any]:
+    """Name, width and fingerprint of the vectors that every store must have.
+
+    Raises:
+        ConfigError: a store has none of that name, or another embedder's.
+    """
+    found: dict[str, Any] | None = None
+    for store in stores:
+        by_name = store.info["embeddings"]
+        if name not in by_name:
+            raise ConfigError(
+                f"store {store.path} has no vectors of embedder {name!r}; it has: {', '.join(by_name) or 'none'}", ".embedder"
+            )
+        mine = {"name": name, **{key: by_name[name][key] for key in ("width", "fingerprint")}}
+        if found is not None and mine != found:
+            raise ConfigError(
+                f"store {store.path} was embedded by {mine}, the stores before it by {found}; embed them alike", ".embedder"
+            )
+        found = mine
+    assert found is not None
+    return found
+
+
+def _check_embedder(theirs: dict[str, Any], ours: dict[str, Any], checkpoint: Path) -> None:
+    if theirs != ours:
+        raise CheckpointError(f"{checkpoint} was trained on vectors of {theirs}; these stores have {ours}")
+
+
+def _keep_lines_up_to(file: Path, step: int) -> None:
+    """Drops the lines of steps after a checkpoint, which a resumed run writes again."""
+    if not file.exists():
+        return
+    lines = [line for line in file.read_text().splitlines(keepends=True) if json.loads(line)["step"] <= step]
+    file.write_text("".join(lines))
