@@ -216,7 +216,7 @@ def _distinct(column: pa.ChunkedArray) -> int:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if pa.types.is_nested(column.type):
+    if pa.types.is_nested(column.type) or pa.types.is_null(column.type):
         return 0
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
