@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +103,28 @@ def test_a_wrong_request_ends_with_2_and_says_what_is_wrong(tmp_path, capsys, ar
     assert out == ""
     assert words in said
     assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupt_ends_with_130_and_leaves_whole_databases_only(tmp_path, capsys):
+    code = "import sys; from plurel.cli import main; sys.exit(main())"
+    arguments = ["--out", str(tmp_path), "--num-dbs", "40", *TINY, "--num-proc", "2"]
+    arguments.remove("--num-proc=1")
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "generate", *arguments],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        said = [process.stderr.readline()]
+        while said[-1] and "generated" not in said[-1]:
+            said.append(process.stderr.readline())
+        os.killpg(process.pid, signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert "interrupted" in rest
+    assert "Traceback" not in rest
+    left = {path.name for path in tmp_path.iterdir()}
+    assert 1 <= len(left) < 40
+    assert left <= {f"rel-synthetic-{seed}" for seed in range(40)}
+    assert generate(capsys, "--out", tmp_path, "--num-dbs", len(left))[0] == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from collections import Counter
 
 import networkx as nx
@@ -70,7 +72,7 @@ def test_the_same_stream_draws_the_same_graph_and_the_global_generator_stays_unt
     np.random.seed(1)  # noqa: NPY002
     before = np.random.get_state()[1].tolist()  # noqa: NPY002
     first = draw(layout, nodes, seed)
-    assert np.array_equal(first.edges, draw(pickle.loads(pickle.dumps(layout)), nodes, seed).edges)  # noqa: S301
+    assert np.array_equal(first.edges, draw(pickle.loads(pickle.dumps(layout)), nodes, seed).edges)
     assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
 
 
@@ -235,3 +237,9 @@ def test_random_cauchy_is_sometimes_dense_and_sometimes_a_chain_of_repairs():
 def test_parameters_that_no_graph_can_have_are_refused(params, words):
     with pytest.raises(ValueError, match=words):
         params()
+
+
+def test_the_plugin_is_light_to_import():
+    heavy = "{'numpy', 'networkx', 'cattrs'} & set(sys.modules)"
+    code = f"import sys, plurel_layouts.plugin; sys.exit(bool({heavy}))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -103,7 +103,7 @@ def _app(entry: Entry) -> App:
         raise PluginError(
             f"command {entry.id}: factory must be a cyclopts App, got a {type(command).__name__}"
         )
-    frame = App(name="plurel", help_flags=list(_HELP), version_flags=[])
+    frame = App(name="plurel", help_flags=list(_HELP), version_flags=[], suppress_keyboard_interrupt=False)
     frame.command(command, name=entry.name)
     return frame
 

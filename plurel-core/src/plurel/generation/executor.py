@@ -7,6 +7,7 @@ top of a module.
 from __future__ import annotations
 
 import os
+import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -57,15 +58,25 @@ class Processes:
         if workers <= 1:
             yield from map(function, waiting)
             return
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_quieten_plugins)
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start)
         with pool:
             try:
-                for future in as_completed([pool.submit(function, job) for job in waiting]):
+                for future in as_completed([pool.submit(_work, function, job) for job in waiting]):
                     yield future.result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _quieten_plugins() -> None:
-    """A plugin that does not load has been complained of by the process that started this one."""
+def _start() -> None:
+    """A new process: interrupts between jobs, and plugins that do not load, are its starter's affair."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.filterwarnings("ignore", category=PluginWarning)
+
+
+def _work(function: Callable[[J], R], job: J) -> R:
+    """One job in a started process; an interrupt stops it the way exceptions do, so that it cleans up."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return function(job)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
