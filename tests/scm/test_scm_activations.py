@@ -75,7 +75,7 @@ def test_every_activation_passes_nan_keeps_shapes_and_pickles(contributions):
             assert got.dtype == np.float32, name
             assert np.isnan(got[:, 1]).all(), name
             assert np.isfinite(got[:, [0, 2]]).all(), name
-            np.testing.assert_array_equal(pickle.loads(pickle.dumps(function))(x.copy()), got)  # noqa: S301
+            np.testing.assert_array_equal(pickle.loads(pickle.dumps(function))(x.copy()), got)
 
 
 def test_no_activation_warns_for_the_largest_inputs_of_a_layer(contributions):

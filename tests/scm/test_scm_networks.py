@@ -23,11 +23,16 @@ def encode(encoder, values):
 
 
 @settings(max_examples=40, deadline=None)
-@given(rows=st.integers(0, 1100), outputs=st.sampled_from([1, 3, 32]), seed=st.integers(0, 99))
-def test_a_product_in_stacks_is_the_product(rows, outputs, seed):
+@given(
+    rows=st.integers(0, 1100),
+    inputs=st.sampled_from([1, 32, 600]),
+    outputs=st.sampled_from([1, 3, 32, 600]),
+    seed=st.integers(0, 99),
+)
+def test_a_product_in_stacks_is_the_product(rows, inputs, outputs, seed):
     generator = np.random.default_rng(seed)
-    x = generator.normal(size=(rows, 32)).astype(np.float32)
-    weights = generator.normal(size=(32, outputs)).astype(np.float32)
+    x = generator.normal(size=(rows, inputs)).astype(np.float32)
+    weights = (generator.normal(size=(inputs, outputs)) / inputs).astype(np.float32)
     np.testing.assert_allclose(product(x, weights), x.astype(np.float64) @ weights, rtol=1e-4, atol=1e-4)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,7 +96,7 @@ def test_a_plan_survives_pickling_even_after_use(request_of):
     request = request_of(3, parents=["a", "b"])
     plan = Scm().plan(request)
     values = plan.raw(block_of(request))
-    copied = pickle.loads(pickle.dumps(plan))  # noqa: S301
+    copied = pickle.loads(pickle.dumps(plan))
     assert all(not parent.kept for parent in copied.parents)
     assert_same(copied.raw(block_of(request)), values)
 
@@ -375,3 +379,41 @@ def test_the_width_of_encodings_is_a_parameter(request_of):
         (8,)
     }
     assert all(values.shape == (20,) for values in plan.raw(block_of(request)).values())
+
+
+DIGEST = """
+import hashlib, sys
+sys.path.insert(0, sys.argv[1])
+import conftest
+import numpy as np
+from plurel.plugins.requests import BlockRequest, TableRequest
+from plurel.seeding import Stream
+from plurel_scm.table_model import Scm
+
+digest = hashlib.sha256()
+for seed in range(5):
+    table = conftest.make_table(rows=4000, columns=8, parents=["a"])
+    parent = conftest.make_parent(table.foreign_keys[0])
+    request = TableRequest(table=table, parents=(parent,), parts=conftest.OwnParts(), stream=Stream(seed))
+    rows = {"foreign_row_0": np.arange(4000) % 200}
+    block = BlockRequest(index=0, start=0, stop=4000, parent_rows=rows)
+    for values in Scm().plan(request).raw(block).values():
+        digest.update(values.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_no_bit_depends_on_the_number_of_blas_threads():
+    here = str(Path(__file__).parent)
+    digests = set()
+    for threads in ("1", "2", "3"):
+        variables = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads)
+        done = subprocess.run(
+            [sys.executable, "-c", DIGEST, here],
+            env={**os.environ, **variables},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        digests.add(done.stdout.strip())
+    assert len(digests) == 1

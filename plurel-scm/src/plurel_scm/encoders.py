@@ -14,6 +14,7 @@ import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
+from plurel_scm.labels import labels_of
 from plurel_scm.networks import Network, NetworkRule, draw_matrices, draw_networks, product
 
 if TYPE_CHECKING:
@@ -99,13 +100,6 @@ def draw_embeddings(categories: Sequence[int], dim: int, parts: Parts, stream: S
     """Unmasked embeddings, `[labels, dim]` each, with initialisers of their own."""
     initializers = parts.draw_many("initialization_choices", len(categories), stream / "initializers")
     return draw_matrices([(count, dim) for count in categories], initializers, stream / "weights")
-
-
-def labels_of(categories: int | None) -> int:
-    """The number of labels of a category, which its request must state."""
-    if categories is None or categories < 1:
-        raise ValueError(f"a category has at least one label, got {categories!r}")
-    return categories
 
 
 def encoder_ends(inputs: Sequence[NodeInput], dim: int) -> list[tuple[int, int]]:

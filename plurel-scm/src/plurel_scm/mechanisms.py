@@ -21,9 +21,9 @@ from plurel_scm.encoders import (
     draw_embeddings,
     encoder_ends,
     input_labels,
-    labels_of,
     make_encoders,
 )
+from plurel_scm.labels import labels_of
 from plurel_scm.networks import NetworkRule, default_density, default_layers, draw_networks, product
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 F32: TypeAlias = NDArray[np.float32]
 
 PIECE_ROWS = 1024
-"""Rows that are computed at a time: their encodings stay in the processor's cache. A multiple of the rows
-of one matrix product."""
+"""Rows that are computed at a time: their encodings stay in the processor's cache."""
 
 
 @frozen(eq=False)
@@ -67,7 +66,10 @@ class MlpNode:
     def compute(
         self, inputs: Sequence[NDArray[Any]], foreign: ForeignRows | None, noise: F32
     ) -> NDArray[Any]:
-        """Values of a block, `[rows]` f32 or int64 labels; noise enters divided by the width."""
+        """Values of a block, `[rows]` f32 or int64 labels; noise enters divided by the width.
+
+        A row with a missing number among its inputs has a missing number, or the label 0.
+        """
         beside = foreign.joined(self.aggregation) if foreign is not None else ()
         rows = len(noise)
         values = np.empty(rows, dtype=np.int64 if self.category else np.float32)

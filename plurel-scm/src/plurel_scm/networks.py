@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 F32: TypeAlias = NDArray[np.float32]
 
 HIDDEN_LIMIT = np.float32(1e6)
-PRODUCT_ROWS = 256
-"""Rows of one matrix product: 256 x 32 x 32 is as much as OpenBLAS leaves to a single thread, so the bits
-do not depend on the number of threads, and a stack of such products is faster than one long product."""
+PRODUCT_SIZE = 1 << 18
+"""Multiplications of one matrix product: as many as OpenBLAS leaves to a single thread, so that no bit
+depends on the number of threads. A stack of such products is faster than one long product, too."""
+
+VECTOR_SIZE = 1 << 13
+"""The same for the product of a matrix and a vector."""
 
 
 def product(x: F32, weights: F32, out: F32 | None = None) -> F32:
-    """The matrix product `x @ weights`, in stacks of `PRODUCT_ROWS` rows.
+    """The matrix product `x @ weights`, in stacks of small ones.
 
     Args:
         x: `[rows, inputs]`.
@@ -40,16 +43,15 @@ def product(x: F32, weights: F32, out: F32 | None = None) -> F32:
     Returns:
         `[rows, outputs]`.
     """
-    rows, outputs = len(x), weights.shape[1]
+    rows, (inputs, outputs) = len(x), weights.shape
     if out is None:
         out = np.empty((rows, outputs), dtype=np.float32)
-    whole = rows - rows % PRODUCT_ROWS
+    size = PRODUCT_SIZE if outputs > 1 else VECTOR_SIZE
+    height = max(1, size // (inputs * outputs))
+    whole = rows - rows % height
     if whole:
-        np.matmul(
-            x[:whole].reshape(-1, PRODUCT_ROWS, x.shape[1]),
-            weights,
-            out=out[:whole].reshape(-1, PRODUCT_ROWS, outputs),
-        )
+        stack = out[:whole].reshape(-1, height, outputs)
+        np.matmul(x[:whole].reshape(-1, height, inputs), weights, out=stack)
     if whole < rows:
         np.matmul(x[whole:], weights, out=out[whole:])
     return out

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from plurel.config import Choices
 from plurel.errors import ConfigError
 from plurel.plugins.requests import BLOCK_ROWS
-from plurel_scm.encoders import labels_of
+from plurel_scm.labels import labels_of
 from plurel_scm.sources import draw_bounds, value_scales
 
 if TYPE_CHECKING:

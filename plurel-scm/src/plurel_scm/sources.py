@@ -14,7 +14,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from plurel.config import Choices
-from plurel_scm.encoders import labels_of
+from plurel_scm.labels import labels_of
 
 if TYPE_CHECKING:
     from plurel.plugins.protocols import SourcePlan
