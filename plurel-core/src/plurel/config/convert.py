@@ -6,10 +6,11 @@ Used for `plurel.Config` and for the config class of every contribution. Not her
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 import attrs
 
@@ -44,8 +45,6 @@ def structure(data: object, cls: type[T]) -> T:
         return _converter().structure(data, cls)
     except Exception as error:
         problems = list(_problems(error, ""))
-        if not problems:
-            raise
         if len(problems) == 1:
             raise problems[0] from None
         raise ConfigError("; ".join(map(str, problems))) from None
@@ -61,12 +60,16 @@ def _converter() -> Converter:
 
     def of_class(cls: type[attrs.AttrsInstance]) -> Callable[[Any, Any], Any]:
         fill = make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True)
+        containers = _containers(cls)
 
         def hook(data: Any, target: Any) -> Any:
             if isinstance(data, cls):
                 return data
             if not isinstance(data, Mapping):
                 raise ConfigError(f"this is a mapping, got {data!r}")
+            for key, (accepted, words) in containers.items():
+                if data.get(key) is not None and not isinstance(data[key], accepted):
+                    raise ConfigError(f"this is {words}, got {data[key]!r}", f".{key}")
             return fill(data, target)
 
         return hook
@@ -79,10 +82,26 @@ def _converter() -> Converter:
     return converter
 
 
+def _containers(cls: type[attrs.AttrsInstance]) -> dict[str, tuple[tuple[type, ...], str]]:
+    """The fields of a class that hold lists or mappings; unchecked, a string passes as a list of letters."""
+    found: dict[str, tuple[tuple[type, ...], str]] = {}
+    for item in attrs.fields(attrs.resolve_types(cls)):
+        members = [item.type, *get_args(item.type)] if type(None) in get_args(item.type) else [item.type]
+        origins: list[Any] = [get_origin(member) for member in members]
+        for origin in origins:
+            if isinstance(origin, type) and issubclass(origin, Mapping):
+                found[item.alias] = (Mapping,), "a mapping"
+            elif isinstance(origin, type) and issubclass(origin, Collection):
+                found[item.alias] = (list, tuple), "a list"
+    return found
+
+
 def _scalar_hook(scalar: type, accepted: tuple[type, ...], words: str) -> Callable[[Any, Any], Any]:
     def hook(data: Any, _: Any) -> Any:
         if isinstance(data, accepted) and (scalar is bool or not isinstance(data, bool)):
             return scalar(data)
+        if scalar is str and isinstance(data, dt.date):  # YAML and TOML read days without quotes as days
+            return data.isoformat()
         hint = ""
         if isinstance(data, str) and scalar in (int, float) and _looks_numeric(data):
             hint = " (a string: YAML reads 1e-3 as one, write 1.0e-3)"
@@ -123,5 +142,5 @@ def _problems(error: BaseException, path: str) -> Iterator[ConfigError]:
             yield from _problems(inner, f"{path}[{place.index!r}]")
         for inner in others:
             yield from _problems(inner, path)
-    elif isinstance(error, ValueError | TypeError | KeyError):
-        yield ConfigError(str(error.args[0] if error.args else error), path)
+    else:
+        yield ConfigError(str(error.args[0] if error.args else error) or type(error).__name__, path)

@@ -209,7 +209,7 @@ class Ledger:
         for row in self.plugins:
             for entry in row.contributions:
                 names = index[entry.kind]
-                for name in (entry.name, *entry.record.aliases):
+                for name in {entry.name, *entry.record.aliases}:
                     names.setdefault(name, []).append(entry)
                     names.setdefault(f"{entry.dist}:{name}", []).append(entry)
         return index

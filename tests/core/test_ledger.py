@@ -1,0 +1,473 @@
+"""The ledger: every plugin gets its row, a bad one costs itself alone, names never depend on who came first.
+
+Distributions are written as files on the import path here; `tests/plugins` installs real ones.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plurel.errors import (
+    AmbiguousNameError,
+    ConfigError,
+    NotInstalledError,
+    PluginError,
+    PluginWarning,
+    UnknownNameError,
+)
+from plurel.plugins import Entry, Ledger, PluginRow, hookspecs, provenance, records
+from plurel.plugins.ledger import singular
+
+GOOD = """
+from plurel.plugins import hookimpl, records
+HOOK_VERSION = 1
+
+class Made:
+    def __init__(self, params=None):
+        self.params = params
+
+@hookimpl
+def plurel_activations():
+    yield records.Activation(name={name!r}, summary="a function", factory=Made, aliases={aliases!r})
+"""
+
+
+def good(name: str = "bump", *aliases: str) -> str:
+    return GOOD.format(name=name, aliases=aliases)
+
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Write a distribution onto the import path; only those and core are let in."""
+    monkeypatch.syspath_prepend(tmp_path)
+    allowed: list[str] = []
+    modules: list[str] = []
+
+    def write(dist: str, source: str, *, point: str = "main", version: str = "1.0", extra: str = "") -> None:
+        module = f"{dist.replace('-', '_')}_{point}_plugin".lower()
+        (tmp_path / f"{module}.py").write_text(source)
+        info = tmp_path / f"{dist.replace('-', '_')}-{version}.dist-info"
+        info.mkdir(exist_ok=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}\nVersion: {version}\n")
+        points = info / "entry_points.txt"
+        before = points.read_text() if points.exists() else "[plurel]\n"
+        points.write_text(before + f"{point} = {module}\n" + extra)
+        allowed.append(dist)
+        modules.append(module)
+        monkeypatch.setenv("PLUREL_PLUGINS", ",".join(allowed))
+        importlib.invalidate_caches()
+
+    yield write
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+def quiet() -> Ledger:
+    """Discover without minding the warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)
+        return Ledger.discover()
+
+
+def row(ledger: Ledger, plugin: str) -> PluginRow:
+    return next(row for row in ledger.plugins if row.id == plugin)
+
+
+def outcome(ledger: Ledger, plugin: str) -> tuple[str, str | None]:
+    found = row(ledger, plugin)
+    return found.status, found.stage
+
+
+def test_a_good_plugin_has_a_row_and_its_contributions(install: Install) -> None:
+    install("alpha", good("bump", "Gaussian"), version="2.5")
+    ledger = Ledger.discover()
+    assert outcome(ledger, "alpha:main") == ("ok", None)
+    for name in ("bump", "alpha:bump", "Gaussian", "alpha:Gaussian"):
+        entry = ledger.find("activations", name)
+        assert (entry.id, entry.version, entry.plugin) == ("alpha:bump", "2.5", "alpha:main")
+    assert type(entry.build()).__name__ == "Made"
+
+
+def test_core_comes_in_through_the_same_hooks(install: Install) -> None:
+    install("alpha", good())
+    core = row(Ledger.discover(), "plurel-core:core")
+    assert core.status == "ok"
+    assert {entry.kind for entry in core.contributions} >= {"commands", "column_types", "tasks"}
+
+
+BAD = {
+    "raises at import": ("raise RuntimeError('no such library')", "import", "RuntimeError: no such library"),
+    "exits at import": ("raise SystemExit(3)", "import", "SystemExit: 3"),
+    "panics at import": ("class Panic(BaseException): pass\nraise Panic('rust')", "import", "Panic: rust"),
+    "broken syntax": ("def", "import", "SyntaxError"),
+    "unknown hook": (
+        good().replace("plurel_activations", "plurel_activation"),
+        "register",
+        "there is no hook 'plurel_activation'; closest: plurel_activations",
+    ),
+    "hook with an argument": (
+        good().replace("plurel_activations()", "plurel_activations(config)"),
+        "register",
+        "config",
+    ),
+    "wrapper": (
+        good().replace("@hookimpl\n", "@hookimpl(wrapper=True)\n"),
+        "register",
+        "cannot change what others contribute",
+    ),
+    "raises in a generator": (
+        good() + "    raise RuntimeError('half way')\n",
+        "collect",
+        "RuntimeError: half way",
+    ),
+    "raises at once": (
+        good().replace("yield records.Activation(", "raise KeyError('gone')\n    print("),
+        "collect",
+        "KeyError: 'gone'",
+    ),
+    "gives nothing": (
+        good().replace("yield records.Activation(", "dict("),
+        "collect",
+        "NoneType",
+    ),
+    "bad name": (good("Bad Name"), "validate", "name must match"),
+    "bad summary": (good().replace('"a function"', '"two\\nlines"'), "validate", "summary must be one line"),
+    "bad alias": (good("bump", "a:b"), "validate", "an alias is a word without colon, got 'a:b'"),
+    "bad factory": (
+        good().replace("factory=Made", "factory='nowhere'"),
+        "validate",
+        "factory must be a callable",
+    ),
+    "bad config": (
+        good().replace("factory=Made", "factory=Made, config=int"),
+        "validate",
+        "config of 'bump' must be an attrs class, got int",
+    ),
+    "record of another kind": (
+        good().replace("records.Activation", "records.Noise"),
+        "validate",
+        "plurel_activations gave a Noise, it must give records.Activation",
+    ),
+    "no record": (good().replace("records.Activation(name=", "dict(name="), "validate", "gave a dict"),
+    "one name twice": (
+        good() + '    yield records.Activation(name="bump", summary="again", factory=Made)\n',
+        "validate",
+        "alpha contributes activation 'bump' more than once",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "stage", "reason"), BAD.values(), ids=BAD)
+def test_a_bad_plugin_costs_itself_alone(install: Install, source: str, stage: str, reason: str) -> None:
+    install("alpha", source)
+    install("zeta", good("other"))
+    with pytest.warns(PluginWarning) as warned:
+        ledger = Ledger.discover()
+    assert len(warned) == 1
+    found = row(ledger, "alpha:main")
+    assert (found.status, found.stage) == ("failed", stage)
+    assert reason in found.reason
+    assert found.contributions == ()
+    assert outcome(ledger, "zeta:main") == ("ok", None)
+    assert ledger.find("activations", "other").dist == "zeta"
+    with pytest.raises(UnknownNameError, match=rf"did not load: alpha:main \(1.0\) failed at {stage}: "):
+        ledger.find("activations", "bump")
+
+
+@pytest.mark.parametrize(("source", "stage", "reason"), BAD.values(), ids=BAD)
+def test_strict_plugins_raise(
+    install: Install, monkeypatch: pytest.MonkeyPatch, source: str, stage: str, reason: str
+) -> None:
+    install("alpha", source)
+    monkeypatch.setenv("PLUREL_STRICT_PLUGINS", "1")
+    with pytest.raises(PluginError) as caught:
+        Ledger.discover()
+    assert f"alpha:main (1.0) failed at {stage}" in str(caught.value)
+    assert reason in str(caught.value)
+
+
+def test_an_interrupt_is_not_a_failing_plugin(install: Install) -> None:
+    install("alpha", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        Ledger.discover()
+
+
+def test_what_a_plugin_prints_does_not_reach_stdout(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("alpha", "print('hello')\n" + good())
+    Ledger.discover()
+    assert capsys.readouterr() == ("", "hello\n")
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        ("HOOK_VERSION = 99", "has HOOK_VERSION 99; this plurel-core supports 1"),
+        ("HOOK_VERSION = 0", "has HOOK_VERSION 0; this plurel-core supports 1"),
+        ("HOOK_VERSION = '1'", "declares no HOOK_VERSION; this plurel-core has 1"),
+        ("HOOK_VERSION = True", "declares no HOOK_VERSION"),
+        ("", "declares no HOOK_VERSION"),
+    ],
+)
+def test_an_unknown_hook_version_is_incompatible(install: Install, version: str, reason: str) -> None:
+    install("alpha", good().replace("HOOK_VERSION = 1", version))
+    with pytest.warns(PluginWarning, match="incompatible"):
+        ledger = Ledger.discover()
+    assert outcome(ledger, "alpha:main") == ("incompatible", None)
+    assert reason in row(ledger, "alpha:main").reason
+
+
+def test_the_previous_hook_version_works_with_a_warning(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("alpha", good())
+    install("beta", good("newer").replace("HOOK_VERSION = 1", "HOOK_VERSION = 2"))
+    monkeypatch.setattr(hookspecs, "HOOK_VERSION", 2)
+    with pytest.warns(PluginWarning) as warned:
+        ledger = Ledger.discover()
+    assert any("alpha:main (1.0) has HOOK_VERSION 1" in str(one.message) for one in warned)
+    assert not any("beta:main" in str(one.message) for one in warned)
+    assert outcome(ledger, "alpha:main") == ("ok", None)
+    assert ledger.find("activations", "bump").dist == "alpha"
+
+
+def test_two_entry_points_of_one_name_are_two_plugins(install: Install) -> None:
+    install("alpha", good("first"), point="same")
+    install("beta", good("second"), point="same")
+    ledger = Ledger.discover()
+    assert outcome(ledger, "alpha:same") == ("ok", None)
+    assert outcome(ledger, "beta:same") == ("ok", None)
+    assert ledger.find("activations", "first").dist == "alpha"
+    assert ledger.find("activations", "second").dist == "beta"
+
+
+def test_a_distribution_may_have_several_plugins(install: Install) -> None:
+    install("alpha", good("first"), point="a")
+    install("alpha", "raise RuntimeError", point="b")
+    ledger = quiet()
+    assert outcome(ledger, "alpha:a") == ("ok", None)
+    assert outcome(ledger, "alpha:b") == ("failed", "import")
+
+
+def test_a_distribution_that_gives_a_name_twice_has_neither(install: Install) -> None:
+    install("alpha", good("bump"), point="a")
+    install("alpha", good("other", "bump"), point="b")
+    ledger = quiet()
+    assert outcome(ledger, "alpha:a") == ("failed", "validate")
+    assert outcome(ledger, "alpha:b") == ("failed", "validate")
+
+
+def test_one_module_under_two_entry_points_registers_once(install: Install) -> None:
+    install("alpha", good(), extra="again = alpha_main_plugin\n")
+    ledger = quiet()
+    assert sorted([outcome(ledger, "alpha:main"), outcome(ledger, "alpha:again")], key=str) == [
+        ("failed", "register"),
+        ("ok", None),
+    ]
+
+
+def test_entry_points_of_others_do_not_matter(install: Install, tmp_path: Path) -> None:
+    broken = tmp_path / "broken-1.0.dist-info"
+    broken.mkdir()
+    (broken / "entry_points.txt").write_text("[console_scripts]\nthis is no entry point\n")
+    install("alpha", good())
+    assert outcome(Ledger.discover(), "alpha:main") == ("ok", None)
+
+
+def test_a_bare_name_that_two_distributions_have_is_an_error_that_names_both(install: Install) -> None:
+    install("alpha", good("bump"), version="1.2")
+    install("beta", good("other", "bump"), version="3.4")
+    ledger = Ledger.discover()
+    with pytest.raises(AmbiguousNameError) as caught:
+        ledger.find("activations", "bump")
+    words = str(caught.value)
+    assert "alpha:bump (alpha 1.2), beta:other (beta 3.4)" in words
+    assert "PLUREL_DISABLE_PLUGINS=beta" in words
+    assert ledger.find("activations", "alpha:bump").dist == "alpha"
+    assert ledger.find("activations", "beta:bump").dist == "beta"
+    assert ledger.find("activations", "other").dist == "beta"
+
+
+def test_distribution_names_are_normalised(install: Install) -> None:
+    install("Alpha_beta", good())
+    ledger = Ledger.discover()
+    assert ledger.find("activations", "ALPHA.beta:bump").id == "alpha-beta:bump"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "blocked"),
+    [
+        ("PLUREL_NO_PLUGINS", "1", {"alpha:a", "alpha:b", "beta:main"}),
+        ("PLUREL_NO_PLUGINS", "0", set()),
+        ("PLUREL_DISABLE_PLUGINS", "alpha", {"alpha:a", "alpha:b"}),
+        ("PLUREL_DISABLE_PLUGINS", " Alpha , beta ", {"alpha:a", "alpha:b", "beta:main"}),
+        ("PLUREL_DISABLE_PLUGINS", "alpha:b", {"alpha:b"}),
+        ("PLUREL_PLUGINS", "beta", {"alpha:a", "alpha:b"}),
+        ("PLUREL_PLUGINS", "alpha:a,beta", {"alpha:b"}),
+    ],
+)
+def test_a_blocked_plugin_is_never_imported(
+    install: Install, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, blocked: set[str]
+) -> None:
+    install("alpha", good("a"), point="a")
+    install("alpha", good("b"), point="b")
+    install("beta", good("c"))
+    monkeypatch.setenv(variable, value)
+    ledger = Ledger.discover()
+    ours = {plugin.id: plugin for plugin in ledger.plugins if plugin.dist in ("alpha", "beta")}
+    assert {name for name, plugin in ours.items() if plugin.status == "blocked"} == blocked
+    for name, plugin in ours.items():
+        module = f"{name.replace(':', '_')}_plugin"
+        assert (module in sys.modules) == (name not in blocked)
+        assert (variable in plugin.reason) == (name in blocked)
+    assert row(ledger, "plurel-core:core").status == "ok"
+
+
+def test_an_unknown_name_lists_the_known_ones_and_the_closest(install: Install) -> None:
+    install("alpha", good("bump"))
+    with pytest.raises(UnknownNameError, match="unknown activation 'bumb'; known: bump; closest: bump"):
+        Ledger.discover().find("activations", "bumb")
+    with pytest.raises(
+        UnknownNameError, match=r"unknown kind 'activation'; known: layouts, .*; closest: activations"
+    ):
+        Ledger.discover().find("activation", "bump")
+
+
+def test_a_kind_whose_sibling_is_missing_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plurel._siblings.is_installed", lambda name: False)
+    with pytest.raises(
+        NotInstalledError, match=r"plurel-layouts.*python -m pip install \S*/plurel-layouts"
+    ) as caught:
+        Ledger(()).find("layouts", "layered")
+    assert caught.value.distributions == ("plurel-layouts",)
+
+
+def entry(
+    kind: str = "activations",
+    name: str = "bump",
+    dist: str = "alpha",
+    aliases: tuple[str, ...] = (),
+    **more: Any,
+) -> Entry:
+    record = records.RECORDS[kind]
+    more = {"factory": list, **more}
+    return Entry(
+        record=record(name=name, summary="one", aliases=aliases, **more),
+        dist=dist,
+        version="1.0",
+        plugin=f"{dist}:main",
+    )
+
+
+names = st.sampled_from(["a", "b", "c"])
+plugin_rows = st.lists(
+    st.tuples(st.sampled_from(["alpha", "beta", "gamma"]), names, st.lists(names, max_size=2)),
+    max_size=5,
+    unique_by=lambda item: item[0],
+)
+
+
+@given(rows=plugin_rows, seed=st.randoms(use_true_random=False))
+def test_the_order_of_plugins_never_matters(rows: list[tuple[str, str, list[str]]], seed: Any) -> None:
+    made = [
+        PluginRow(
+            name="main",
+            dist=dist,
+            version="1.0",
+            status="ok",
+            contributions=(entry(name=name, dist=dist, aliases=tuple(aliases)),),
+        )
+        for dist, name, aliases in rows
+    ]
+    shuffled = list(made)
+    seed.shuffle(shuffled)
+    one, other = Ledger(made), Ledger(shuffled)
+    assert one.entries() == other.entries()
+    for name in ("a", "b", "c"):
+        providers = {dist for dist, own, aliases in rows if name in (own, *aliases)}
+        for ledger in (one, other):
+            if len(providers) == 1:
+                assert {ledger.find("activations", name).dist} == providers
+            else:
+                with pytest.raises(AmbiguousNameError if providers else UnknownNameError):
+                    ledger.find("activations", name)
+
+
+@attrs.frozen(kw_only=True)
+class Params:
+    width: float = 1.0
+
+
+class Bump:
+    def __init__(self, params: Params) -> None:
+        self.width = params.width
+
+
+def test_an_entry_builds_with_checked_parameters() -> None:
+    bump = entry(factory=Bump, config=Params)
+    assert bump.build().width == 1.0
+    assert bump.build({"width": 2}).width == 2.0
+    assert bump.build(Params(width=3.0)).width == 3.0
+    assert bump.config_class() is Params
+    with pytest.raises(ConfigError, match="unknown key 'widht'; closest: width"):
+        bump.build({"widht": 2})
+    with pytest.raises(ConfigError, match=r"a number, got 'wide' @ \$.width"):
+        bump.build({"width": "wide"})
+
+
+def test_an_entry_without_parameters_takes_none() -> None:
+    assert entry().build() == []
+    assert entry().config_class() is None
+    with pytest.raises(ConfigError, match="activation alpha:bump takes no parameters"):
+        entry().build({"width": 1})
+
+
+def test_references_are_resolved_on_first_use() -> None:
+    found = entry(factory="collections:OrderedDict.fromkeys")
+    assert found.target()([1]) == {1: None}
+    with pytest.raises(
+        PluginError, match=r"activation alpha:bump \(from alpha:main\) points at 'no.where:x'"
+    ):
+        entry(factory="no.where:x").build()
+    with pytest.raises(PluginError, match="points at 'math:nothing'"):
+        entry(factory="math:nothing").build()
+    with pytest.raises(PluginError, match="config must be an attrs class"):
+        entry(config="math:pi").config_class()
+
+
+def test_a_factory_that_raises_is_blamed_on_its_plugin() -> None:
+    def factory() -> None:
+        raise ZeroDivisionError("by zero")
+
+    with pytest.raises(
+        PluginError, match=r"alpha:bump \(from alpha:main\) could not be made: ZeroDivisionError"
+    ):
+        entry(factory=factory).build()
+
+
+def test_provenance_is_sorted_and_plain() -> None:
+    found = provenance([entry(name="z", revision=3), (entry(kind="noises", name="n"), {"alpha": 1})])
+    assert found == [
+        {"id": "alpha:z", "kind": "activations", "version": "1.0", "revision": 3, "params": {}},
+        {"id": "alpha:n", "kind": "noises", "version": "1.0", "revision": 1, "params": {"alpha": 1}},
+    ]
+
+
+def test_kinds_read_as_one_thing() -> None:
+    assert [singular(kind) for kind in ("layouts", "noises", "table_models", "links")] == [
+        "layout", "noise", "table model", "link",
+    ]  # fmt: skip
