@@ -433,6 +433,19 @@ def test_an_intervention_on_a_column_that_is_not_there_names_those_that_are():
         intervene(generated, parts(num_tables_choices=1, num_cols_choices=1), "table_0.date", 1.0)
 
 
+def test_a_category_is_held_at_one_of_its_labels():
+    shape: dict[str, Any] = {
+        "num_tables_choices": 1,
+        "num_cols_choices": 1,
+        "col_stype_choices": "categorical",
+    }
+    generated = made(2, num_categories_choices=3, **shape)
+    chosen = parts(num_categories_choices=3, **shape)
+    for wrong in (3, -1, 0.5):
+        with pytest.raises(RequestError, match=r"table_0.feature_0 is held at one of its labels, 0..2"):
+            intervene(generated, chosen, "table_0.feature_0", wrong)
+
+
 def test_categories_are_kept_where_the_config_says_so():
     config = Config(database_params=DatabaseParams(category_collapse="none"))
     generated = made(0, config, num_cols_choices=4, col_stype_choices="categorical")

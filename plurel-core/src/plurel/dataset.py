@@ -114,7 +114,7 @@ class SyntheticDataset:
             value: what the column is held at.
 
         Raises:
-            RequestError: where the database has no such column.
+            RequestError: where the database has no such column, or the column no such label.
         """
         from plurel.generation.database import intervene
 

@@ -152,12 +152,10 @@ def intervene(generated: Generated, parts: Parts, column: str, value: float) -> 
         value: what the column is held at.
 
     Raises:
-        RequestError: where the database has no such column.
+        RequestError: where the database has no such column, or the column no such label.
     """
+    _check_held(generated, column, value)
     table, _, name = column.rpartition(".")
-    known = [f"{own.name}.{feature.name}" for own in generated.planned for feature in own.columns]
-    if column not in known:
-        raise RequestError(f"there is no feature column {column!r} to hold; columns: {', '.join(known)}")
     with tempfile.TemporaryDirectory(prefix="plurel-") as scratch, threadpool_limits(1, user_api="blas"):
         values = make_values(
             generated.planned,
@@ -169,6 +167,19 @@ def intervene(generated: Generated, parts: Parts, column: str, value: float) -> 
             summaries={own: record.summary for own, record in generated.records.items()},
         )
         return _frames(generated.planned, generated.structure, values, generated.records)
+
+
+def _check_held(generated: Generated, column: str, value: float) -> None:
+    known = {
+        f"{table}.{finished.planned.name}": finished.planned.categories
+        for table, record in generated.records.items()
+        for finished in record.finish.columns
+    }
+    if column not in known:
+        raise RequestError(f"there is no feature column {column!r} to hold; columns: {', '.join(known)}")
+    categories = known[column]
+    if categories is not None and value not in range(categories):
+        raise RequestError(f"{column} is held at one of its labels, 0..{categories - 1}; got {value!r}")
 
 
 def propose_tasks(generated: Generated, parts: Parts) -> list[TaskDefinition]:
