@@ -52,7 +52,8 @@ def __getattr__(name: str) -> Any:
         hint = f"it is in {module}: from {module} import {name}"
         if not _siblings.is_installed(owner):
             hint = f"it comes with {owner}, which is not installed: {_siblings.install_line(owner)}"
-        raise AttributeError(f"plurel has no {name}; {hint}")
+        # Not an AttributeError: of that one, `from plurel import ...` would drop the words.
+        raise ImportError(f"plurel has no {name}; {hint}", name="plurel")
     raise AttributeError(f"module 'plurel' has no attribute {name!r}")
 
 

@@ -6,6 +6,7 @@ Not here: the errors themselves (`plurel.errors`); errors of other families are 
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 from plurel.errors import PlurelError
@@ -51,9 +52,11 @@ def report(error: BaseException) -> int:
 
 def _place(error: BaseException) -> str:
     """Where an error of the sampler's family happened, as far as its message does not say so."""
-    known = [(place, getattr(error, place, None)) for place in _PLACES]
+    known = {place: getattr(error, place, None) for place in _PLACES}
     missing = [
-        f"{place} {value}" for place, value in known if value is not None and str(value) not in str(error)
+        f"{place} {value}"
+        for place, value in known.items()
+        if value is not None and not re.search(rf"(?<!\w){re.escape(str(value))}(?!\w)", str(error))
     ]
     return f" ({', '.join(missing)})" if missing else ""
 
