@@ -1,4 +1,4 @@
-"""A database from a seed and a config: its tables, what caused what, and the same world with one cause changed."""
+"""A database from a seed and a config: its tables, what caused what, and the same with one cause changed."""
 
 import networkx as nx
 

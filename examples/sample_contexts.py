@@ -1,7 +1,6 @@
 """One's own tables packed into a store, and a context read back: nothing in it was unknown at its cutoff."""
 
 import tempfile
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ customers = pa.table({"id": [10, 20, 30], "name": ["Ada", "Ben", "Cleo"], "age":
 orders = pa.table(
     {
         "customer": [10, 20, 10, 30, 10],
-        "placed_at": pa.array([datetime(2024, 1, day) for day in (1, 2, 3, 4, 5)], pa.timestamp("us")),
+        "placed_at": np.arange("2024-01-01", "2024-01-06", dtype="datetime64[D]").astype("datetime64[us]"),
         "amount": [12.5, 80.0, 9.9, 41.0, 15.0],
     }
 )
