@@ -92,6 +92,16 @@ def test_the_same_stream_plans_the_same_table_and_another_stream_another(request
     assert first.graph != other.graph
 
 
+def test_a_fitted_plan_keeps_nothing_of_its_parents(request_of):
+    request = request_of(3, parents=["a", "b"])
+    plan = Scm().plan(request)
+    values = plan.raw(block_of(request))
+    assert any(parent.kept for parent in plan.parents)
+    fitted = plan.fit(plan.summarize(values))
+    assert not any(parent.kept for parent in fitted.parents)
+    assert_same(fitted.raw(block_of(request)), values)
+
+
 def test_a_plan_survives_pickling_even_after_use(request_of):
     request = request_of(3, parents=["a", "b"])
     plan = Scm().plan(request)

@@ -53,6 +53,10 @@ class Parent:
     def __reduce__(self) -> tuple[Any, ...]:
         return Parent, (self.table, self.encoders, self.dim)
 
+    def emptied(self) -> Parent:
+        """The same parent with nothing kept."""
+        return Parent(self.table, self.encoders, self.dim)
+
     def column(self, index: int, rows: I64) -> NDArray[Any]:
         """A column's values at parent rows."""
         return np.asarray(self.table.values[self.table.columns[index].name])[rows]

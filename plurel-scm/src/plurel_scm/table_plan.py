@@ -1,7 +1,6 @@
 """The plan of a table made by `scm`: blocks of rows, computed node by node.
 
-Categories are labels from the start, so nothing is left to whole-column facts: `fit` and `apply` change
-nothing. Not here: how the plan is drawn (`plurel_scm.table_model`).
+Categories are labels from the start, so nothing is left to whole-column facts: `apply` changes nothing. Not here: how the plan is drawn (`plurel_scm.table_model`).
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from plurel.errors import GenerationError
@@ -102,8 +101,8 @@ class ScmPlan:
         return
 
     def fit(self, summary: None) -> ScmPlan:  # noqa: ARG002
-        """This plan: no whole-column fact is needed."""
-        return self
+        """This plan, without what it kept of its parents while raw blocks were made."""
+        return evolve(self, parents=tuple(parent.emptied() for parent in self.parents))
 
     def apply(self, raw: Mapping[str, Values], request: BlockRequest) -> Mapping[str, Values]:  # noqa: ARG002
         """The raw values, which are final."""
