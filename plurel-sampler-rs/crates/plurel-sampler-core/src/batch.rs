@@ -115,7 +115,8 @@ impl Batch {
         let mut batch = Batch::padded(sequences.len(), length, width);
         let mut texts = TextBlock::default();
         // The same few columns come again and again: their names are numbered without a hash table.
-        let columns: usize = members.iter().map(|m| m.store.manifest().tables.iter().map(|t| t.columns.len()).sum::<usize>()).sum();
+        let columns: usize =
+            members.iter().map(|m| m.store.manifest().tables.iter().map(|t| t.columns.len()).sum::<usize>()).sum();
         let mut names = vec![-1; columns];
         for (line, sequence) in sequences.iter().enumerate() {
             batch.put_cells(line, &members[sequence.member], sequence, &mut texts, &mut names)?;

@@ -79,7 +79,13 @@ pub struct Scratch {
 }
 
 /// Walks from the goal; the draws decide which children are met, and in which order.
-pub fn walk(view: &View<'_>, goal: Goal, config: &ContextConfig, draws: &mut Draws, scratch: &mut Scratch) -> Result<Context> {
+pub fn walk(
+    view: &View<'_>,
+    goal: Goal,
+    config: &ContextConfig,
+    draws: &mut Draws,
+    scratch: &mut Scratch,
+) -> Result<Context> {
     let mut context = Context::default();
     scratch.visited.clear();
     scratch.above.clear();

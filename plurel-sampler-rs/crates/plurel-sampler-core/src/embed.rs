@@ -32,7 +32,8 @@ pub fn write_embeddings<'a>(
         for texts in batch?.chunks(CHUNK) {
             let values = embedder.embed(texts)?;
             if values.len() != texts.len() * width {
-                let message = format!("embedder {name} gave {} values for {} texts of width {width}", values.len(), texts.len());
+                let message =
+                    format!("embedder {name} gave {} values for {} texts of width {width}", values.len(), texts.len());
                 return Err(Error::build(message));
             }
             if let Some(index) = values.iter().position(|value| !value.is_finite()) {
@@ -43,11 +44,7 @@ pub fn write_embeddings<'a>(
             out.put(&bits)?;
         }
     }
-    let meta = EmbeddingMeta {
-        file,
-        width: width as u64,
-        fingerprint: embedder.fingerprint().to_string(),
-    };
+    let meta = EmbeddingMeta { file, width: width as u64, fingerprint: embedder.fingerprint().to_string() };
     Ok((meta, out.finish()?))
 }
 
@@ -56,7 +53,8 @@ fn check_name(name: &str) -> Result<()> {
     if !name.is_empty() && name.chars().all(good) && !name.starts_with('.') {
         return Ok(());
     }
-    let message = format!("{name:?} names no embedder: letters, digits and _ . - : only, since it becomes a file's name");
+    let message =
+        format!("{name:?} names no embedder: letters, digits and _ . - : only, since it becomes a file's name");
     Err(Error::build(message))
 }
 
@@ -78,15 +76,12 @@ impl HashedEmbedder {
         if !(1..=1 << 20).contains(&width) {
             return Err(Error::build(format!("width {width} of a hashed embedder is not in 1..=1048576")));
         }
-        Ok(HashedEmbedder {
-            width,
-            fingerprint: format!("hashed-{HASHED_VERSION}-{width}"),
-        })
+        Ok(HashedEmbedder { width, fingerprint: format!("hashed-{HASHED_VERSION}-{width}") })
     }
 
     fn add(&self, vector: &mut [f32], feature: &str, seed: u64, weight: f32) {
         let hash = xxh3_64_with_seed(feature.as_bytes(), seed);
-        let slot = (u128::from(hash) * self.width as u128 >> 64) as usize;
+        let slot = ((u128::from(hash) * self.width as u128) >> 64) as usize;
         vector[slot] += if hash & 1 == 0 { weight } else { -weight };
     }
 
@@ -94,7 +89,8 @@ impl HashedEmbedder {
     pub fn vector(&self, text: &str) -> Vec<f32> {
         let mut vector = vec![0.0; self.width];
         let lower = text.to_lowercase();
-        let mut words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let mut words: Vec<&str> =
+            lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
         if words.is_empty() {
             words.push(&lower);
         }

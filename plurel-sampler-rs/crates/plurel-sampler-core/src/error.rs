@@ -82,12 +82,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error {
-            kind,
-            message: message.into(),
-            place: Box::default(),
-            cause: None,
-        }
+        Error { kind, message: message.into(), place: Box::default(), cause: None }
     }
 
     pub fn build(message: impl Into<String>) -> Self {

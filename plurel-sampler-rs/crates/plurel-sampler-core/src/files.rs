@@ -72,10 +72,8 @@ impl<T: Pod> Mapped<T> {
     pub fn open(path: &Path, tag: FileTag, length: usize) -> Result<Self> {
         let map = map_file(path)?;
         if map.len() < HEADER || map[..HEADER] != header(tag) {
-            let message = format!(
-                "the header is not that of a {} file of store format {VERSION}",
-                String::from_utf8_lossy(&tag)
-            );
+            let message =
+                format!("the header is not that of a {} file of store format {VERSION}", String::from_utf8_lossy(&tag));
             return Err(Error::format(message).in_file(path).at_byte(0));
         }
         let expected = length.checked_mul(size_of::<T>()).and_then(|n| n.checked_add(HEADER));
@@ -85,11 +83,7 @@ impl<T: Pod> Mapped<T> {
         }
         bytemuck::try_cast_slice::<u8, T>(&map[HEADER..])
             .map_err(|error| Error::format(format!("cannot be read as words: {error}")).in_file(path))?;
-        Ok(Mapped {
-            map,
-            path: path.to_path_buf(),
-            element: PhantomData,
-        })
+        Ok(Mapped { map, path: path.to_path_buf(), element: PhantomData })
     }
 
     /// The payload.
@@ -143,10 +137,7 @@ impl Writer {
         let failed = |error| Error::io("write", &self.path, error);
         let file = self.out.into_inner().map_err(|error| failed(error.into_error()))?;
         file.sync_all().map_err(failed)?;
-        Ok(FileMeta {
-            length: self.length,
-            checksum: format!("{:016x}", self.hash.digest()),
-        })
+        Ok(FileMeta { length: self.length, checksum: format!("{:016x}", self.hash.digest()) })
     }
 }
 

@@ -96,11 +96,7 @@ pub struct Moments {
 
 impl Default for Moments {
     fn default() -> Self {
-        Moments {
-            count: 0,
-            mean: 0.0,
-            std: 1.0,
-        }
+        Moments { count: 0, mean: 0.0, std: 1.0 }
     }
 }
 
@@ -270,12 +266,6 @@ impl Layout {
         if rows != rows_total || manifest.num_rows > MAX_ROWS || manifest.num_strings > MAX_STRINGS {
             return Err(broken());
         }
-        Ok(Layout {
-            regions,
-            cells,
-            parents,
-            times,
-            rows,
-        })
+        Ok(Layout { regions, cells, parents, times, rows })
     }
 }

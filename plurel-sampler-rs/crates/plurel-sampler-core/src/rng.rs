@@ -14,12 +14,7 @@ pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     for _ in 0..10 {
         let low = u64::from(MULTIPLIERS[0]) * u64::from(c[0]);
         let high = u64::from(MULTIPLIERS[1]) * u64::from(c[2]);
-        c = [
-            (high >> 32) as u32 ^ c[1] ^ k[0],
-            high as u32,
-            (low >> 32) as u32 ^ c[3] ^ k[1],
-            low as u32,
-        ];
+        c = [(high >> 32) as u32 ^ c[1] ^ k[0], high as u32, (low >> 32) as u32 ^ c[3] ^ k[1], low as u32];
         k = [k[0].wrapping_add(WEYL[0]), k[1].wrapping_add(WEYL[1])];
     }
     c
@@ -52,14 +47,7 @@ pub struct Draws {
 
 impl Draws {
     pub fn new(seed: u64, purpose: Purpose, epoch: u32, position: u64) -> Self {
-        Draws {
-            key: key_of(seed, purpose),
-            epoch,
-            position,
-            block: 0,
-            words: [0; 4],
-            used: 4,
-        }
+        Draws { key: key_of(seed, purpose), epoch, position, block: 0, words: [0; 4], used: 4 }
     }
 
     fn next_u64(&mut self) -> u64 {
@@ -94,12 +82,7 @@ impl Permutation {
     pub fn new(n: u64, seed: u64, purpose: Purpose, epoch: u32, stream: u32, pass: u64) -> Self {
         let bits = 64 - n.saturating_sub(1).leading_zeros();
         let mixed = philox([epoch, stream, pass as u32, (pass >> 32) as u32], key_of(seed, purpose));
-        Permutation {
-            n,
-            half_bits: bits.div_ceil(2).max(1),
-            key: [mixed[0], mixed[1]],
-            tweak: [mixed[2], mixed[3]],
-        }
+        Permutation { n, half_bits: bits.div_ceil(2).max(1), key: [mixed[0], mixed[1]], tweak: [mixed[2], mixed[3]] }
     }
 
     fn walk(&self, value: u64) -> u64 {
@@ -131,10 +114,7 @@ mod tests {
     #[test]
     fn philox_gives_the_published_known_answers() {
         assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
-        assert_eq!(
-            philox([u32::MAX; 4], [u32::MAX; 2]),
-            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
-        );
+        assert_eq!(philox([u32::MAX; 4], [u32::MAX; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
     }
 
     proptest! {

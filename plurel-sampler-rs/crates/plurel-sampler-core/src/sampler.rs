@@ -62,13 +62,7 @@ impl Sampler {
             .thread_name(|index| format!("plurel-sampler-{index}"))
             .build()
             .map_err(|error| Error::context(format!("cannot start the sampler's threads: {error}")))?;
-        Ok(Sampler {
-            members,
-            targets,
-            order: Order::new(&counts, spec.config.seed, spec.balance),
-            spec,
-            pool,
-        })
+        Ok(Sampler { members, targets, order: Order::new(&counts, spec.config.seed, spec.balance), spec, pool })
     }
 
     /// Positions of an epoch.
@@ -93,8 +87,10 @@ impl Sampler {
         let slots: Vec<Slot> = positions.iter().map(|&position| self.slot(sequencing, position)).collect();
         let sequences: Vec<Sequence> = self.pool.install(|| {
             let jobs = slots.par_iter().zip(positions);
-            jobs.map_init(Scratch::default, |scratch, (&slot, &position)| self.sequence(sequencing, slot, position, scratch))
-                .collect::<Result<_>>()
+            jobs.map_init(Scratch::default, |scratch, (&slot, &position)| {
+                self.sequence(sequencing, slot, position, scratch)
+            })
+            .collect::<Result<_>>()
         })?;
         let mut batch = Batch::of(&self.members, &sequences, self.spec.config.length)?;
         for (line, (slot, &position)) in slots.iter().zip(positions).enumerate() {
@@ -116,10 +112,7 @@ impl Sampler {
         let member = &self.members[target.store];
         let store = member.store.as_ref();
         let row = target.rows.at(slot.index) as usize;
-        let goal = Goal {
-            node: store.node(target.table, row)?,
-            column: target.column,
-        };
+        let goal = Goal { node: store.node(target.table, row)?, column: target.column };
         let hidden = match &target.hidden {
             None => None,
             Some(hidden) => Some(Hidden {
@@ -129,17 +122,14 @@ impl Sampler {
                 is_timed: hidden.is_timed,
             }),
         };
-        let view = View {
-            store,
-            known_at: &member.known_at,
-            cutoff: target.cutoff(store, row)?,
-            hidden,
-        };
+        let view = View { store, known_at: &member.known_at, cutoff: target.cutoff(store, row)?, hidden };
         let seed = self.spec.config.seed;
         let mut draws = match sequencing {
             Sequencing::Training { epoch } => Draws::new(seed, Purpose::TrainingContext, epoch, position),
             // By row, not by position: a row's context is the same whatever else is evaluated.
-            Sequencing::Evaluation => Draws::new(seed, Purpose::EvaluationContext, goal.column as u32, u64::from(goal.node)),
+            Sequencing::Evaluation => {
+                Draws::new(seed, Purpose::EvaluationContext, goal.column as u32, u64::from(goal.node))
+            }
         };
         Ok(Sequence {
             member: target.store,
@@ -177,13 +167,7 @@ fn members(stores: &[Arc<Store>], embedder: &str) -> Result<Vec<Member>> {
             let times = table.columns.iter().map(|column| column.known_at.as_deref().and_then(|time| table.time(time)));
             known_at.push(times.collect());
         }
-        members.push(Member {
-            store: store.clone(),
-            embeddings,
-            known_at,
-            first_table: tables,
-            first_columns,
-        });
+        members.push(Member { store: store.clone(), embeddings, known_at, first_table: tables, first_columns });
         tables += manifest.tables.len();
     }
     Ok(members)

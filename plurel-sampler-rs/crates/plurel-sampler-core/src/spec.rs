@@ -47,10 +47,7 @@ impl Source for MemorySource {
 
 impl From<RecordBatch> for MemorySource {
     fn from(batch: RecordBatch) -> Self {
-        MemorySource {
-            schema: batch.schema(),
-            batches: vec![batch],
-        }
+        MemorySource { schema: batch.schema(), batches: vec![batch] }
     }
 }
 

@@ -65,10 +65,11 @@ impl Store {
             return Err(Error::new(Kind::Missing, message).in_file(path));
         }
         let text = std::fs::read(&description).map_err(|error| Error::io("read", &description, error))?;
-        let text = String::from_utf8(text)
-            .map_err(|error| Error::format("not a store description: no UTF-8").in_file(&description).at_byte(
-                error.utf8_error().valid_up_to() as u64,
-            ))?;
+        let text = String::from_utf8(text).map_err(|error| {
+            Error::format("not a store description: no UTF-8")
+                .in_file(&description)
+                .at_byte(error.utf8_error().valid_up_to() as u64)
+        })?;
         let manifest = Manifest::from_json(&text).map_err(|error| error.in_file(&description))?;
         let layout = Layout::of(&manifest).map_err(|error| error.in_file(&description))?;
         check_names(&manifest).map_err(|error| error.in_file(&description))?;
@@ -116,7 +117,7 @@ impl Store {
     /// The table of a node and the row in it.
     pub fn locate(&self, node: u32) -> Result<(usize, usize)> {
         if node as usize >= self.layout.rows {
-            return Err(Error::context(format!("node {node} where there are {}", self.layout.rows)));
+            return Err(self.no_node(node));
         }
         // Tables without rows start where the next one does, so the last table that starts at or before the node is its.
         let table = self.first_nodes.partition_point(|&first| first <= node) - 1;
@@ -166,7 +167,13 @@ impl Store {
     /// The moment from which a row shows itself (`ALWAYS`, `NEVER` or microseconds).
     pub fn known(&self, node: u32) -> Result<i64> {
         let known = self.times.words()[..self.layout.rows].get(node as usize);
-        known.copied().ok_or_else(|| Error::format(format!("node {node} where there are {}", self.layout.rows)))
+        known.copied().ok_or_else(|| self.no_node(node))
+    }
+
+    /// Only the list of children gives nodes that nobody has checked yet.
+    fn no_node(&self, node: u32) -> Error {
+        let message = format!("node {node} where there are {}", self.layout.rows);
+        Error::format(message).in_file(self.path.join(CHILDREN))
     }
 
     /// The same of all rows of a table.

@@ -45,10 +45,16 @@ pub struct HiddenColumns {
 
 /// Row numbers, as a range where nothing is left out.
 pub enum Rows {
-    Range { first: u32, count: u32 },
+    Range {
+        first: u32,
+        count: u32,
+    },
     List(Vec<u32>),
     /// `count` rows of others, evenly spread.
-    Spread { of: Box<Rows>, count: u32 },
+    Spread {
+        of: Box<Rows>,
+        count: u32,
+    },
 }
 
 impl Rows {
@@ -162,7 +168,8 @@ impl Target {
             };
             of == split
         };
-        let rows = (0..known.len()).filter(|&row| in_split(row) && !is_missing(encoding, store.cells(index, row)[column]));
+        let rows =
+            (0..known.len()).filter(|&row| in_split(row) && !is_missing(encoding, store.cells(index, row)[column]));
         Ok(Target {
             store: spec.store,
             table: index,

@@ -50,7 +50,8 @@ impl Embedder for PythonEmbedder {
         };
         let (values, shape) = Python::attach(embed).map_err(Error::caller)?;
         if shape != [texts.len(), self.width] {
-            let message = format!("embedder {} gave {shape:?} where [{}, {}] was expected", self.name, texts.len(), self.width);
+            let message =
+                format!("embedder {} gave {shape:?} where [{}, {}] was expected", self.name, texts.len(), self.width);
             return Err(Error::build(message));
         }
         Ok(values)

@@ -97,11 +97,7 @@ impl Task {
 
 impl Target {
     pub fn into_spec(self) -> PyResult<TargetSpec> {
-        Ok(TargetSpec {
-            store: self.store,
-            kind: choice("kind", &self.kind)?,
-            name: self.name,
-        })
+        Ok(TargetSpec { store: self.store, kind: choice("kind", &self.kind)?, name: self.name })
     }
 }
 

@@ -38,12 +38,7 @@ impl Sampler {
         let stores: Vec<_> = stores.iter().map(|store| Arc::clone(&store.0)).collect();
         let spec = SamplerSpec {
             targets: targets.into_iter().map(Target::into_spec).collect::<PyResult<_>>()?,
-            config: ContextConfig {
-                length,
-                width,
-                children: choice("children", children)?,
-                seed,
-            },
+            config: ContextConfig { length, width, children: choice("children", children)?, seed },
             embedder,
             split: choice("split", split)?,
             balance: choice("balance", balance)?,
