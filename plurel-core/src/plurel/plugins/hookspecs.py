@@ -8,8 +8,8 @@ A plugin is a module that an entry point of the group `plurel` names; by custom 
     [project.entry-points.plurel]
     paths = "plurel_paths.plugin"
 
-Every example below is the whole content of such a module, with the factory written beside the hook; then it
-makes what it contributes and uses it. Not here: the fields of records (`plurel.plugins.records`), what hooks
+Every example below is the whole content of such a module, with the factory written beside the hook for once;
+after a blank line it uses what it contributes. Not here: the fields of records (`plurel.plugins.records`), what hooks
 are asked (`plurel.plugins.requests`) and what factories must make (`plurel.plugins.protocols`).
 """
 
@@ -34,11 +34,10 @@ def plurel_layouts() -> Iterable[records.Layout]:
     """Random acyclic graphs: of tables, or of the nodes of a causal model.
 
     Example:
-        >>> from plurel.plugins import hookimpl, records
-        >>> HOOK_VERSION = 1
-
         >>> import numpy as np
         >>> from plurel.graph import Dag
+        >>> from plurel.plugins import hookimpl, records
+        >>> HOOK_VERSION = 1
         >>> class Chain:
         ...     def draw(self, request, stream):
         ...         order = stream.generator().permutation(request.nodes)
@@ -61,10 +60,10 @@ def plurel_links() -> Iterable[records.Links]:
     """Which parent row each child row points at, for one foreign key.
 
     Example:
-        >>> from plurel.plugins import hookimpl, records
-        >>> HOOK_VERSION = 1
-
         >>> import numpy as np
+        >>> from plurel.plugins import hookimpl, records
+        >>> from plurel.plugins.requests import BLOCK_ROWS
+        >>> HOOK_VERSION = 1
         >>> class Uniform:
         ...     def plan(self, request):
         ...         return UniformPlan(request)
@@ -80,7 +79,7 @@ def plurel_links() -> Iterable[records.Links]:
         ... def plurel_links():
         ...     yield records.Links(name="uniform", summary="All parents are equally likely", factory=Uniform)
 
-        >>> from plurel.plugins.requests import BLOCK_ROWS, LinkRequest
+        >>> from plurel.plugins.requests import LinkRequest
         >>> from plurel.schema import ForeignKey, Table
         >>> from plurel.seeding import Stream
         >>> users = Table(name="users", rows=10, role="entity", primary_key="id")
@@ -99,10 +98,9 @@ def plurel_timelines() -> Iterable[records.Timeline]:
     """Event times of a table's rows.
 
     Example:
+        >>> import numpy as np
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
-        >>> import numpy as np
         >>> class Poisson:
         ...     def draw(self, request):
         ...         generator = request.stream.generator()
@@ -130,12 +128,11 @@ def plurel_table_models() -> Iterable[records.TableModel]:
     """What makes the values of one table, in blocks of rows.
 
     Example:
-        >>> from plurel.plugins import hookimpl, records
-        >>> HOOK_VERSION = 1
-
         >>> import attrs
         >>> from plurel.graph import CausalGraph
+        >>> from plurel.plugins import hookimpl, records
         >>> from plurel.plugins.requests import PlannedColumn
+        >>> HOOK_VERSION = 1
         >>> class WhiteNoise:
         ...     def plan(self, request):
         ...         return WhiteNoisePlan(request.table, request.stream)
@@ -187,7 +184,6 @@ def plurel_mechanisms() -> Iterable[records.Mechanism]:
     Example:
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
         >>> class Linear:
         ...     def plan(self, request):
         ...         return LinearPlan([one.weight for one in request.inputs])
@@ -221,10 +217,10 @@ def plurel_activations() -> Iterable[records.Activation]:
     """Elementwise functions, with drawn parameters where they have any.
 
     Example:
+        >>> import attrs
+        >>> import numpy as np
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
-        >>> import attrs, numpy as np
         >>> @attrs.frozen
         ... class BumpParams:
         ...     width: float = 1.0
@@ -232,7 +228,9 @@ def plurel_activations() -> Iterable[records.Activation]:
         ...     def __init__(self, params):
         ...         self.width = np.float32(params.width)
         ...     def draw(self, stream):
-        ...         return lambda x: np.exp(-np.square(x / self.width))
+        ...         return self.apply
+        ...     def apply(self, x):
+        ...         return np.exp(-np.square(x / self.width))
         >>> @hookimpl
         ... def plurel_activations():
         ...     yield records.Activation(
@@ -254,9 +252,9 @@ def plurel_aggregations() -> Iterable[records.Aggregation]:
 
     Example:
         >>> from plurel.plugins import hookimpl, records
+        >>> from plurel.plugins.protocols import Aggregation
         >>> HOOK_VERSION = 1
-
-        >>> class Mean:
+        >>> class Mean(Aggregation):
         ...     def __call__(self, stack):
         ...         return stack.mean(axis=0)
         >>> @hookimpl
@@ -278,7 +276,6 @@ def plurel_initializers() -> Iterable[records.Initializer]:
     Example:
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
         >>> class Rademacher:
         ...     def draw(self, shape, stream):
         ...         return stream.generator().integers(0, 2, shape).astype("f4") * 2 - 1
@@ -301,7 +298,6 @@ def plurel_noises() -> Iterable[records.Noise]:
     Example:
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
         >>> class Laplace:
         ...     def plan(self, stream):
         ...         return LaplacePlan(stream)
@@ -327,10 +323,9 @@ def plurel_sources() -> Iterable[records.Source]:
     """Values of a causal node without inputs: a series along the rows.
 
     Example:
+        >>> import numpy as np
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
-        >>> import numpy as np
         >>> class Sawtooth:
         ...     def plan(self, request):
         ...         return SawtoothPlan(int(request.stream.generator().integers(2, 10)))
@@ -360,10 +355,9 @@ def plurel_column_types() -> Iterable[records.ColumnType]:
     """Types of column: their encoding in a store, their inference and their decoding.
 
     Example:
+        >>> import numpy as np
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
-        >>> import numpy as np
         >>> class Count:
         ...     def infer(self, request):
         ...         counted = request.arrow_type.startswith("int") and (request.minimum or 0) >= 0
@@ -395,7 +389,6 @@ def plurel_value_generators() -> Iterable[records.ValueGenerator]:
     Example:
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
         >>> class Grade:
         ...     def generate(self, values, stream):
         ...         return ["ABCDEF"[int(value) % 6] for value in values]
@@ -418,7 +411,6 @@ def plurel_transforms() -> Iterable[records.Transform]:
     Example:
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
         >>> class MinMax:
         ...     needs = frozenset({"minimum", "maximum"})
         ...     def fit(self, facts):
@@ -449,9 +441,8 @@ def plurel_tasks() -> Iterable[records.TaskProposer]:
 
     Example:
         >>> from plurel.plugins import hookimpl, records
-        >>> HOOK_VERSION = 1
-
         >>> from plurel.tasks import TaskDefinition
+        >>> HOOK_VERSION = 1
         >>> class LastColumn:
         ...     def propose(self, request):
         ...         return [
@@ -503,7 +494,6 @@ def plurel_presets() -> Iterable[records.Preset]:
     Example:
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
         >>> def tiny():
         ...     from plurel.config import Config, DatabaseParams
         ...     return Config(database_params=DatabaseParams(num_tables_choices=3))
@@ -523,10 +513,9 @@ def plurel_importers() -> Iterable[records.Importer]:
     """Sources of real data that become RelBench directories.
 
     Example:
+        >>> import pandas as pd
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
-        >>> import pandas as pd
         >>> class Letters:
         ...     def run(self, request):
         ...         (request.out / "db").mkdir(parents=True)
@@ -554,10 +543,9 @@ def plurel_exporters() -> Iterable[records.Exporter]:
     """A database directory in another form.
 
     Example:
+        >>> import pandas as pd
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
-        >>> import pandas as pd
         >>> class JsonLines:
         ...     def run(self, request):
         ...         for table in sorted((request.database / "db").glob("*.parquet")):
@@ -586,10 +574,9 @@ def plurel_embedders() -> Iterable[records.Embedder]:
     """Vectors for the texts of a store.
 
     Example:
+        >>> import numpy as np
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
-        >>> import numpy as np
         >>> class Letters:
         ...     name, width, fingerprint = "letters", 26, "letters-1"
         ...     def embed(self, texts):
@@ -611,10 +598,9 @@ def plurel_models() -> Iterable[records.Model]:
     """Configurations of the relational transformer, or other torch modules over the same batch.
 
     Example:
+        >>> import attrs
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
-        >>> import attrs
         >>> @attrs.frozen
         ... class TinyParams:
         ...     dim: int = 16
@@ -643,7 +629,6 @@ def plurel_heads() -> Iterable[records.Head]:
     Example:
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
         >>> class Median:
         ...     def loss(self, hidden, batch):
         ...         return sum(abs(target) for target in batch) / len(batch)
@@ -670,7 +655,6 @@ def plurel_executors() -> Iterable[records.Executor]:
     Example:
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
         >>> class InTurn:
         ...     def map(self, function, jobs):
         ...         return map(function, jobs)
@@ -690,10 +674,9 @@ def plurel_commands() -> Iterable[records.Command]:
     """Subcommands of `plurel`: the factory is a cyclopts app, which is imported when it is run.
 
     Example:
+        >>> import cyclopts
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-
-        >>> import cyclopts
         >>> app = cyclopts.App(name="hello", help="Greet somebody.")
         >>> @app.default
         ... def hello(name: str = "world") -> None:
