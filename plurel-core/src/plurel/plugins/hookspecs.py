@@ -9,8 +9,8 @@ A plugin is a module that an entry point of the group `plurel` names; by custom 
     paths = "plurel_paths.plugin"
 
 Every example below is the whole content of such a module, with the factory written beside the hook for once;
-after a blank line it uses what it contributes. Not here: the fields of records (`plurel.plugins.records`), what hooks
-are asked (`plurel.plugins.requests`) and what factories must make (`plurel.plugins.protocols`).
+after a blank line it uses what it contributes. Not here: the fields of records (`plurel.plugins.records`),
+what hooks are asked (`plurel.plugins.requests`) and what factories must make (`plurel.plugins.protocols`).
 """
 
 from __future__ import annotations
@@ -60,7 +60,6 @@ def plurel_links() -> Iterable[records.Links]:
     """Which parent row each child row points at, for one foreign key.
 
     Example:
-        >>> import numpy as np
         >>> from plurel.plugins import hookimpl, records
         >>> from plurel.plugins.requests import BLOCK_ROWS
         >>> HOOK_VERSION = 1
