@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from attrs import evolve
 
 from plurel.config import Config
 from plurel.plugins import Ledger
+from plurel.plugins.requests import BlockRequest
+from plurel.schema import Column
 from plurel_scm.presets import default
+from plurel_scm.table_model import Scm
 
 NAMES = {
     "table_models": {"scm"},
@@ -68,3 +76,17 @@ def test_the_plugin_module_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_mechanism_of_the_readme_runs(request_of, parts):
+    readme = Path(__file__).parents[2] / "plurel-scm" / "README.md"
+    names: dict[str, Any] = {}
+    exec(re.search(r"```python\n(.*?)```", readme.read_text(), re.DOTALL)[1], names)  # noqa: S102
+    only = parts.only(col_stype_choices="numerical", mechanism_choices="mlp")
+    only.built["mechanism_choices", "mlp"] = names["Linear"]()
+    request = request_of(parts=only, rows=40, columns=0)
+    columns = [Column(name=f"feature_{place}", kind="number") for place in range(6)]
+    plan = Scm().plan(evolve(request, table=evolve(request.table, columns=columns)))
+    raw = plan.raw(BlockRequest(index=0, start=0, stop=40, parent_rows={}))
+    assert {values.dtype.name for values in raw.values()} == {"float32"}
+    assert all(np.isfinite(values).all() for values in raw.values())

@@ -1,6 +1,7 @@
 """The plan of a table made by `scm`: blocks of rows, computed node by node.
 
-Categories are labels from the start, so nothing is left to whole-column facts: `apply` changes nothing. Not here: how the plan is drawn (`plurel_scm.table_model`).
+Categories are labels from the start, so nothing is left to whole-column facts: `apply` changes nothing. Not
+here: how the plan is drawn (`plurel_scm.table_model`).
 """
 
 from __future__ import annotations
