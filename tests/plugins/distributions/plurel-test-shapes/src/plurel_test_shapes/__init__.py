@@ -1,0 +1,1 @@
+"""A layout, an activation and a noise of a third party."""

@@ -1,0 +1,1 @@
+"""An activation whose name another distribution has too."""
