@@ -23,10 +23,11 @@ from plurel.columns import (
 )
 from plurel.errors import DatabaseError
 from plurel.plugins import get_ledger
+from plurel.plugins.protocols import ColumnType
 from plurel.plugins.requests import InferRequest
 from plurel.relbench_io import read_directory
 
-TYPES = {
+TYPES: dict[str, ColumnType] = {
     "number": Number(),
     "boolean": Boolean(),
     "category": Category(),

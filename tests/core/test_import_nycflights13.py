@@ -82,7 +82,7 @@ def flights(run: Callable[[], Path]) -> pd.DataFrame:
 
 def _arrivals(flights: pd.DataFrame, flight: int) -> list[str]:
     arrived = flights.loc[flights["flight"] == flight, "arrived_at"].dropna()
-    return arrived.dt.strftime("%m-%d %H:%M").tolist()
+    return list(arrived.dt.strftime("%m-%d %H:%M"))
 
 
 def test_the_directory_keeps_the_contract(run: Callable[[], Path]) -> None:
@@ -131,11 +131,8 @@ def test_phoenix_keeps_no_daylight_saving_time(flights: pd.DataFrame) -> None:
 
 def test_cancelled_and_diverted_flights_are_never_known_to_arrive(flights: pd.DataFrame) -> None:
     phoenix = flights[flights["flight"] == 7].reset_index()
-    diverted, cancelled = phoenix.loc[0], phoenix.loc[1]
-    assert pd.isna(diverted["arrived_at"])
-    assert not pd.isna(diverted["departed_at"])
-    assert pd.isna(cancelled["departed_at"])
-    assert pd.isna(cancelled["arrived_at"])
+    assert phoenix["arrived_at"].isna().tolist() == [True, True, False, False, False, False]
+    assert phoenix["departed_at"].isna().tolist() == [False, True, False, False, False, False]
 
 
 def test_outcomes_are_known_when_they_happen_and_nothing_else_is_late(run: Callable[[], Path]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,7 +30,7 @@ def _events(**columns: ColumnKind) -> Table:
 
 
 def _propose(
-    table: Table, frame: dict[str, object], params: AutocompleteParams | None = None, seed: int = 0
+    table: Table, frame: Mapping[str, object], params: AutocompleteParams | None = None, seed: int = 0
 ) -> list[TaskDefinition]:
     rows = {"row_idx": range(100), "date": pd.date_range("1970-01-01", periods=100, freq="D"), **frame}
     request = TaskRequest(
@@ -93,9 +95,9 @@ def test_columns_without_a_metric_and_tables_without_time_or_key_give_no_task() 
 
 
 def test_the_same_stream_chooses_the_same_columns_and_another_may_not() -> None:
-    names = [f"x{index}" for index in range(8)]
-    frame: dict[str, object] = {name: np.arange(100.0) for name in names}
-    table = _events(**dict.fromkeys(names, "number"))
+    kinds: dict[str, ColumnKind] = {f"x{index}": "number" for index in range(8)}
+    frame = dict.fromkeys(kinds, np.arange(100.0))
+    table = _events(**kinds)
     one = AutocompleteParams(max_tasks=2)
     drawn = [tuple(task.name for task in _propose(table, frame, one, seed)) for seed in range(20)]
     assert drawn == [tuple(task.name for task in _propose(table, frame, one, seed)) for seed in range(20)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plurel.cli import main
 from plurel.errors import RequestError
@@ -94,7 +97,10 @@ def _metadata(file: str, key: bytes, value: bytes | None) -> Break:
 
 
 def _text(file: str, text: str) -> Break:
-    return lambda root: (root / file).write_text(text) and None
+    def apply(root: Path) -> None:
+        (root / file).write_text(text)
+
+    return apply
 
 
 def _remove(file: str) -> Break:
@@ -362,6 +368,37 @@ def test_every_breach_is_listed_and_not_only_the_first(shop: Path) -> None:
     _put("columns.yaml", "people", to={})(shop)
     rules = [breach.rule for breach in validate_directory(shop)]
     assert set(rules) >= {"manifest", "primary-key", "foreign-key", "metadata", "task", "columns.yaml"}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=4) | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@given(
+    file=st.sampled_from(
+        [MANIFEST, "columns.yaml", *(f"{task}/manifest.yaml" for task in (AMOUNT, PAID, COUNT))]
+    ),
+    value=JSON,
+    draw=st.data(),
+)
+def test_whatever_stands_in_a_manifest_is_answered_with_breaches(
+    kept_shop: Path, tmp_path_factory: pytest.TempPathFactory, file: str, value: Any, draw: st.DataObject
+) -> None:
+    root = Path(shutil.copytree(kept_shop, tmp_path_factory.mktemp("any") / "shop"))
+    content = yaml.safe_load((root / file).read_text())
+    place = content
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = draw.draw(st.sampled_from(keys))
+        if not (isinstance(place[key], dict | list) and place[key] and draw.draw(st.booleans())):
+            break
+        place = place[key]
+    place[key] = value
+    (root / file).write_text(yaml.safe_dump(content))
+    assert all(isinstance(breach, Breach) for breach in validate_directory(root))
 
 
 def test_a_breach_says_where_it_is() -> None:
