@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plurel.config import Choices
+from plurel.errors import ConfigError
 from plurel.plugins.requests import BLOCK_ROWS, LinkRequest
 from plurel.schema import ForeignKey, Table
 from plurel.seeding import Stream
@@ -126,6 +127,11 @@ def test_a_block_is_a_function_of_its_number_alone():
 
 def test_a_parent_without_rows_leaves_keys_null():
     assert plan_of(5, 0).block(0).tolist() == [-1] * 5
+
+
+def test_a_level_without_clusters_is_refused():
+    with pytest.raises(ConfigError, match="at least 1 on both sides, got 0 and 0"):
+        plan_of(5, 5, clusters_per_level=Choices.constant(0))
 
 
 @pytest.mark.parametrize("children", [0, 1, 2])

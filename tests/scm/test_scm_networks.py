@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plurel.config import Choices
+from plurel.errors import ConfigError
 from plurel.plugins.requests import NodeInput
 from plurel.seeding import Stream
 from plurel_scm.encoders import ConstantEncoder, LabelEncoder, NumberEncoder, draw_encoders
@@ -64,6 +66,19 @@ def test_scales_of_hidden_layers_are_log_uniform(parts):
     assert logs.max() <= 1 + 1e-6
     assert abs(logs.mean()) < 0.06
     assert logs.std() == pytest.approx(1 / np.sqrt(3), rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (evolve(RULE, num_layers=Choices.constant(1)), "at least 2 weight matrices, got num_layers 1"),
+        (evolve(RULE, weight_density=Choices.constant(0.0)), r"at most at 1, got 0\.0"),
+        (evolve(RULE, weight_density=Choices.constant(1.5)), r"at most at 1, got 1\.5"),
+    ],
+)
+def test_networks_that_cannot_be_are_refused(parts, rule, message):
+    with pytest.raises(ConfigError, match=message):
+        draw_networks([(1, 32)], rule, parts, Stream(0))
 
 
 def test_the_same_stream_draws_the_same_networks(parts):

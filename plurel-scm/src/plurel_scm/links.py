@@ -17,6 +17,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from plurel.config import Choices
+from plurel.errors import ConfigError
 from plurel.plugins.requests import BLOCK_ROWS
 
 if TYPE_CHECKING:
@@ -109,14 +110,25 @@ class HierarchicalBlocks:
     clusters_per_level: Choices = field(factory=_default_clusters)
 
     def plan(self, request: LinkRequest) -> BlockLinks:
-        """Draw levels, clusters and affinities of one foreign key."""
+        """Draw levels, clusters and affinities of one foreign key.
+
+        Raises:
+            ConfigError: for a level without clusters.
+        """
         stream = request.stream
         levels = int(self.levels.draw(stream / "levels"))
         generator = (stream / "affinities").generator()
         affinity: F64 = np.ones((1, 1))
         for level in range(levels):
-            child_clusters = int(self.clusters_per_level.draw(stream / "child clusters" / level))
-            parent_clusters = int(self.clusters_per_level.draw(stream / "parent clusters" / level))
+            child_clusters, parent_clusters = (
+                int(self.clusters_per_level.draw(stream / f"{side} clusters" / level))
+                for side in ("child", "parent")
+            )
+            if min(child_clusters, parent_clusters) < 1:
+                raise ConfigError(
+                    "clusters_per_level is at least 1 on both sides, "
+                    f"got {child_clusters} and {parent_clusters}"
+                )
             level_affinities = level_affinity(child_clusters, parent_clusters, generator)
             affinity = np.asarray(np.kron(affinity, level_affinities), dtype=np.float64)
         child_blocks, parent_blocks = affinity.shape

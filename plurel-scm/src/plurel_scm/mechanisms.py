@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field, frozen, validators
 from numpy.typing import NDArray
 
 from plurel.config import Choices
@@ -103,7 +103,7 @@ class Mlp:
 
     num_layers: Choices = field(factory=default_layers)
     weight_density: Choices = field(factory=default_density)
-    hidden: int = 32
+    hidden: int = field(default=32, validator=validators.ge(1))
 
     def plan(self, request: MechanismRequest) -> MlpNode:
         """Draw a node's encoders, aggregation and decoder."""

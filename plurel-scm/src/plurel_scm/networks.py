@@ -15,6 +15,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from plurel.config import Choices
+from plurel.errors import ConfigError
 
 if TYPE_CHECKING:
     from plurel.plugins.protocols import Initializer
@@ -120,6 +121,29 @@ class NetworkRule:
     weight_density: Choices
     width: int
 
+    def draw_depths(self, count: int, stream: Stream) -> list[int]:
+        """Numbers of weight matrices of `count` networks.
+
+        Raises:
+            ConfigError: for fewer than two.
+        """
+        depths = [int(depth) for depth in self.num_layers.draw_many(count, stream)]
+        if min(depths, default=2) < 2:
+            raise ConfigError(f"a network has at least 2 weight matrices, got num_layers {min(depths)}")
+        return depths
+
+    def draw_densities(self, count: int, stream: Stream) -> list[float]:
+        """Densities of `count` matrices.
+
+        Raises:
+            ConfigError: for a density outside 0..1, or 0.
+        """
+        densities = [float(density) for density in self.weight_density.draw_many(count, stream)]
+        wrong = [density for density in densities if not 0 < density <= 1]
+        if wrong:
+            raise ConfigError(f"weight_density lies above 0 and at most at 1, got {wrong[0]}")
+        return densities
+
 
 def draw_matrices(
     shapes: Sequence[tuple[int, int]], initializers: Sequence[Initializer], stream: Stream
@@ -134,9 +158,21 @@ def draw_matrices(
     matrices: dict[int, F32] = {}
     for number, ((_, shape), positions) in enumerate(groups.items()):
         rule = initializers[positions[0]]
-        stack = rule.draw((len(positions), *shape), stream / number)
+        stack = np.asarray(rule.draw((len(positions), *shape), stream / number), dtype=np.float32)
         matrices.update(zip(positions, stack, strict=True))
     return [matrices[position] for position in range(len(shapes))]
+
+
+def _masked(matrices: Sequence[F32], densities: Sequence[float], stream: Stream) -> list[F32]:
+    """The matrices with each weight kept with its density, and the kept ones divided by it."""
+    uniform = stream.generator().random(sum(matrix.size for matrix in matrices), dtype=np.float32)
+    masked = []
+    start = 0
+    for matrix, density in zip(matrices, densities, strict=True):
+        kept = uniform[start : start + matrix.size].reshape(matrix.shape) < density
+        start += matrix.size
+        masked.append(matrix * kept / np.float32(density))
+    return masked
 
 
 def draw_networks(
@@ -150,27 +186,20 @@ def draw_networks(
         parts: the run's choices of initialisers and activations.
         stream: the stream of these networks.
     """
-    depths = [int(depth) for depth in rule.num_layers.draw_many(len(ends), stream / "depths")]
+    depths = rule.draw_depths(len(ends), stream / "depths")
     shapes = [
         shape
         for (inputs, outputs), depth in zip(ends, depths, strict=True)
         for shape in [(inputs, rule.width), *[(rule.width, rule.width)] * (depth - 2), (rule.width, outputs)]
     ]
     initializers = parts.draw_many("initialization_choices", len(shapes), stream / "initializers")
-    densities = rule.weight_density.draw_many(len(shapes), stream / "densities")
+    densities = rule.draw_densities(len(shapes), stream / "densities")
     matrices = draw_matrices(shapes, initializers, stream / "weights")
-    uniform = (stream / "masks").generator().random(sum(i * o for i, o in shapes), dtype=np.float32)
-    start = 0
-    for matrix, density in zip(matrices, densities, strict=True):
-        kept = uniform[start : start + matrix.size].reshape(matrix.shape) < density
-        start += matrix.size
-        matrix *= kept
-        matrix /= np.float32(density)
+    weights = iter(_masked(matrices, densities, stream / "masks"))
     hidden = len(shapes) - len(ends)
     activations = parts.draw_many("activation_choices", hidden, stream / "activations")
     scales = np.exp((stream / "scales").generator().uniform(-1, 1, hidden)).astype(np.float32)
     layers = iter(zip(activations, scales, range(hidden), strict=True))
-    weights = iter(matrices)
     networks = []
     for depth in depths:
         stack = []

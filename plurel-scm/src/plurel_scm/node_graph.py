@@ -13,7 +13,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from plurel.errors import GenerationError
+from plurel.errors import ConfigError, GenerationError
 from plurel.plugins.requests import LayoutRequest, NodeInput
 
 if TYPE_CHECKING:
@@ -116,6 +116,8 @@ def draw_node_graph(request: TableRequest) -> NodeGraph:
     """Draw the nodes of a table: c + ceil(c / q) + 3 of them for c columns, which sit on random ones."""
     parts, stream, columns = request.parts, request.stream, request.table.columns
     density = float(parts.draw("scm_col_node_perc_choices", stream / "column density"))
+    if density <= 0:
+        raise ConfigError(f"scm_col_node_perc_choices lies above 0, got {density}")
     nodes = len(columns) + math.ceil(len(columns) / density) + EXTRA_NODES
     layout = parts.draw("scm_layout_choices", stream / "layout")
     dag = layout.draw(LayoutRequest(nodes=nodes), stream / "graph")

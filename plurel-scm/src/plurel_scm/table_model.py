@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
 from plurel.config import Choices
 from plurel.graph import CausalEdge, CausalGraph, CausalNode
@@ -37,7 +37,7 @@ class Scm:
         weight_density: probability that a weight is kept.
     """
 
-    dim: int = 32
+    dim: int = field(default=32, validator=validators.ge(1))
     num_layers: Choices = field(factory=default_layers)
     weight_density: Choices = field(factory=default_density)
 
