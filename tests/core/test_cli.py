@@ -47,13 +47,16 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def with_command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Add a command `work` whose function is given."""
 
+    ledgers = [get_ledger()]
+
     def add(function: Callable[..., Any], name: str = "work", dist: str = "third") -> None:
         app = App(name=name)
         app.default(function)
         record = records.Command(name=name, summary="Work.", factory=app)
         entry = Entry(record=record, dist=dist, version="1.0", plugin=f"{dist}:main")
         row = PluginRow(name="main", dist=dist, version="1.0", status="ok", contributions=(entry,))
-        ledger = Ledger([*frame.get_ledger().plugins, row])
+        ledger = Ledger([*ledgers[-1].plugins, row])
+        ledgers.append(ledger)
         monkeypatch.setattr(frame, "get_ledger", lambda: ledger)
 
     return add

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -318,3 +319,19 @@ def test_the_parameters_of_contributions_round_trip() -> None:
     assert made.scale == 2.0
     assert made.many == (1.0, 2.5)
     assert structure(unstructure(made), PluginParams) == made
+
+
+@pytest.mark.parametrize("params", [*PARAMS, Config])
+def test_the_page_lists_every_field_with_its_default(params: type[attrs.AttrsInstance]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    cells = {
+        row.split(" | ")[0].strip("| `"): row.split(" | ")[1] for row in page.splitlines() if " | " in row
+    }
+    for field in attrs.fields(params):
+        assert field.name in cells
+        default = field.default
+        if isinstance(default, Choices) and len(default.value) < 8:
+            assert re.findall(r"`([^`]*)`", cells[field.name]) == [str(value) for value in default.value]
+            assert default.is_constant or cells[field.name].startswith(f"{default.kind} ")
+        elif isinstance(default, int | float | str):
+            assert cells[field.name] == f"`{default}`"

@@ -42,7 +42,7 @@ def contribution(kind: str, name: str, config: type | None = None, aliases: tupl
     def factory(params: Any = None) -> Made:
         return Made(name=name, params=params)
 
-    more = {"encoding": "number"} if kind == "column_types" else {}
+    more: dict[str, Any] = {"encoding": "number"} if kind == "column_types" else {}
     return RECORDS[kind](name=name, summary="one", factory=factory, config=config, aliases=aliases, **more)
 
 
@@ -211,7 +211,8 @@ def test_a_bare_name_of_two_distributions_is_an_error_only_where_it_is_used() ->
         AmbiguousNameError, match=r"plurel-scm:relu .* third:relu .* @ \$.scm_params.activation"
     ):
         resolve(activations("relu"), ledger)
-    assert resolve(activations("tanh", "third:relu"), ledger)
+    resolved = resolve(activations("tanh", "third:relu"), ledger).config.scm_params.activation_choices
+    assert [item["name"] for item in resolved.value] == ["plurel-scm:tanh", "third:relu"]
 
 
 def test_with_core_alone_the_error_names_everything_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,7 @@ def test_a_star_of_tables_hangs_on_its_first(plurel: Plurel, tmp_path: Path) -> 
         "--out",
         tmp_path,
         *TINY,
+        "--num-proc=1",
         "--set=database_params.table_layout_choices=star",
         plugins=(SHAPES,),
     )

@@ -45,7 +45,8 @@ class DrawnBump:
 
     def __call__(self, x: F32) -> F32:
         """The bump, elementwise."""
-        return np.exp(-np.square(x / np.float32(self.width)))
+        bump: F32 = np.exp(-np.square(x / np.float32(self.width)))
+        return bump
 
 
 class Bump:
