@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from plurel_sampler import Column, HashedEmbedder, Store, Table, Task, build_store
 
 
@@ -17,7 +18,13 @@ def day(number: int) -> dt.datetime:
 
 
 def shop(orders: int = 40, **changes: Any) -> tuple[list[Table], list[Task]]:
-    users = pa.table({"id": ["a", "b", "c"], "age": [30.0, None, 50.0], "plan": pa.array(["x", "y", "x"]).dictionary_encode()})
+    users = pa.table(
+        {
+            "id": ["a", "b", "c"],
+            "age": [30.0, None, 50.0],
+            "plan": pa.array(["x", "y", "x"]).dictionary_encode(),
+        }
+    )
     rows = range(orders)
     bought = pa.table(
         {
@@ -31,7 +38,11 @@ def shop(orders: int = 40, **changes: Any) -> tuple[list[Table], list[Task]]:
         }
     )
     labels = pa.table(
-        {"user": ["abc"[row % 3] for row in range(12)], "ts": [day(3 * row) for row in range(12)], "again": [row % 2 for row in range(12)]}
+        {
+            "user": ["abc"[row % 3] for row in range(12)],
+            "ts": [day(3 * row) for row in range(12)],
+            "again": [row % 2 for row in range(12)],
+        }
     )
     tables = [
         Table("users", users, primary_key="id"),
@@ -44,9 +55,22 @@ def shop(orders: int = 40, **changes: Any) -> tuple[list[Table], list[Task]]:
             columns={"paid": Column(known_at="shipped"), "shipped": Column(known_at="shipped")},
         ),
     ]
-    splits = {"train": labels.slice(0, 8), "val": labels.slice(8, 2), "test": labels.slice(10)}
+    splits: dict[Any, Any] = {
+        "train": labels.slice(0, 8),
+        "val": labels.slice(8, 2),
+        "test": labels.slice(10),
+    }
     tasks = [
-        Task("again", "users", "user", "ts", "again", "binary_classification", splits, window=dt.timedelta(days=2)),  # type: ignore[arg-type]
+        Task(
+            "again",
+            "users",
+            "user",
+            "ts",
+            "again",
+            "binary_classification",
+            splits,
+            window=dt.timedelta(days=2),
+        ),
     ]
     return tables, tasks
 
@@ -57,8 +81,12 @@ def make_shop(tmp_path: Path) -> Callable[..., Store]:
 
     def make(name: str = "shop", **options: Any) -> Store:
         tables, tasks = shop()
-        options = {"embedder": HashedEmbedder(16), "val_timestamp": day(20), "test_timestamp": day(30)} | options
-        return build_store(tmp_path / name, tables, tasks, **options)
+        defaults: dict[str, Any] = {
+            "embedder": HashedEmbedder(16),
+            "val_timestamp": day(20),
+            "test_timestamp": day(30),
+        }
+        return build_store(tmp_path / name, tables, tasks, **defaults | options)
 
     return make
 
@@ -68,4 +96,6 @@ def shop_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """The shop, packed once for tests that only read it."""
     tables, tasks = shop()
     out = tmp_path_factory.mktemp("shop") / "shop"
-    return build_store(out, tables, tasks, embedder=HashedEmbedder(16), val_timestamp=day(20), test_timestamp=day(30))
+    return build_store(
+        out, tables, tasks, embedder=HashedEmbedder(16), val_timestamp=day(20), test_timestamp=day(30)
+    )

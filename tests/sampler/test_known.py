@@ -1,8 +1,9 @@
 """No context shows anything before it is known: random databases against a plain statement of the rule.
 
-The rule is written down here a second time, for people: over rows as dictionaries, one case after the other, with
-nothing of the store's own arithmetic (sorted children, shifted label times). For every target, the cells of an
-unbounded context must be exactly the known cells of the rows that can be reached through known rows.
+The rule is written down here a second time, for people: over rows as dictionaries, one case after the other,
+with nothing of the store's own arithmetic (sorted children, shifted label times). For every target, the
+cells of an unbounded context must be exactly the known cells of the rows that can be reached through known
+rows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+
 from plurel_sampler import (
     Batch,
     Column,
@@ -201,10 +203,7 @@ class World:
             for place in self.reachable(target, cutoff)
             for column in self.columns(place[0])
             if (place, column) == (target, masked)
-            or (
-                self.cell_shown(place, column, cutoff)
-                and not self.gives_away(place, column, target, cutoff)
-            )
+            or (self.cell_shown(place, column, cutoff) and not self.gives_away(place, column, target, cutoff))
         }
 
 
@@ -233,7 +232,9 @@ def worlds(draw: st.DrawFn) -> World:
             rows.append(row)
         times = ["later", "at"] if timed else ["later"]
         known_at = draw(st.dictionaries(st.sampled_from(["x", "c", "later"]), st.sampled_from(times)))
-        tables[name] = WorldTable(name, rows, timed, keys, known_at, draw(st.sampled_from(["never", "always"])))
+        tables[name] = WorldTable(
+            name, rows, timed, keys, known_at, draw(st.sampled_from(["never", "always"]))
+        )
     tasks = {}
     for number in range(draw(st.integers(0, 2))):
         entity = draw(st.sampled_from(names))
@@ -261,7 +262,13 @@ def moment(day: int | None) -> dt.datetime | None:
 
 ORIGIN = int(np.datetime64("2020-01-01", "us").astype(np.int64))
 DAY = 86_400_000_000
-KINDS = {"id": pa.int64(), "at": pa.timestamp("us"), "later": pa.timestamp("ms"), "x": pa.float64(), "c": pa.string()}
+KINDS = {
+    "id": pa.int64(),
+    "at": pa.timestamp("us"),
+    "later": pa.timestamp("ms"),
+    "x": pa.float64(),
+    "c": pa.string(),
+}
 LABELS = {"entity": pa.int64(), "ts": pa.timestamp("ns"), "label": pa.float64()}
 
 
@@ -269,7 +276,9 @@ def arrow(rows: list[Row], columns: dict[str, pa.DataType]) -> pa.Table:
     def cell(name: str, value: Any) -> Any:
         return moment(value) if name in ("at", "later", "ts") else value
 
-    return pa.table({name: pa.array([cell(name, row[name]) for row in rows], kind) for name, kind in columns.items()})
+    return pa.table(
+        {name: pa.array([cell(name, row[name]) for row in rows], kind) for name, kind in columns.items()}
+    )
 
 
 def packed(world: World, folder: Path) -> Store:
@@ -300,7 +309,10 @@ def packed(world: World, folder: Path) -> Store:
                 "ts" if task.timed else None,
                 "label",
                 "regression",
-                {"train": arrow(task.rows[: task.train], columns), "test": arrow(task.rows[task.train :], columns)},
+                {
+                    "train": arrow(task.rows[: task.train], columns),
+                    "test": arrow(task.rows[task.train :], columns),
+                },
                 window=None if task.window is None else dt.timedelta(days=task.window),
                 known_at=task.known_at,
                 hidden_columns=task.hidden,
@@ -331,9 +343,11 @@ def targets(world: World) -> list[Target]:
     return tasks + [Target(0, "column", f"{name}.{column}") for name in world.tables for column in ("x", "c")]
 
 
-def sampler_of(store: Store, world: World, config: ContextConfig, split: str) -> Sampler | None:
+def sampler_of(store: Store, world: World, config: ContextConfig, split: Any) -> Sampler | None:
     try:
-        return Sampler([store], targets(world), config, embedder="hashed", split=split, shuffle=False, num_threads=1)  # type: ignore[arg-type]
+        return Sampler(
+            [store], targets(world), config, embedder="hashed", split=split, shuffle=False, num_threads=1
+        )
     except ContextError:
         return None  # nothing to predict in this split
 
@@ -403,7 +417,10 @@ def check_links(world: World, batch: Batch, line: int, cells: dict[tuple[Place, 
     """Links are the keys between the rows of the sequence, each pair once."""
     numbers = {place: int(batch.row[line, index]) for (place, _), index in cells.items()}
     expected = {
-        (numbers[place], numbers[parent]) for place in numbers for parent in world.parents(place) if parent in numbers
+        (numbers[place], numbers[parent])
+        for place in numbers
+        for parent in world.parents(place)
+        if parent in numbers
     }
     links = [(int(child), int(parent)) for at, child, parent in batch.links if at == line]
     assert len(links) == len(set(links))
@@ -418,7 +435,9 @@ def check_links(world: World, batch: Batch, line: int, cells: dict[tuple[Place, 
     children=st.sampled_from(["sampled", "recent"]),
     seed=st.integers(0, 5),
 )
-def test_a_bounded_context_is_a_part_of_it(world: World, length: int, width: int, children: Any, seed: int) -> None:
+def test_a_bounded_context_is_a_part_of_it(
+    world: World, length: int, width: int, children: Any, seed: int
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = packed(world, Path(folder))
         config = ContextConfig(length=length, width=width, children=children, seed=seed)
@@ -437,7 +456,9 @@ def test_a_bounded_context_is_a_part_of_it(world: World, length: int, width: int
 
 def test_the_rule_is_not_vacuous() -> None:
     """A small database whose every case is written out."""
-    users = WorldTable("users", [{"id": 1, "at": None, "later": None, "x": 1, "c": "red"}], False, {}, {}, "never")
+    users = WorldTable(
+        "users", [{"id": 1, "at": None, "later": None, "x": 1, "c": "red"}], False, {}, {}, "never"
+    )
     flights = WorldTable(
         "flights",
         [

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from plurel_sampler import (
     ABI,
     ENCODINGS,
@@ -41,7 +42,10 @@ def sampler_of(store: Store, **changes: Any) -> Sampler:
 
 def same(a: Batch, b: Batch) -> bool:
     names = [name for name in Batch.__slots__ if name != "next_position"]
-    return all(np.array_equal(getattr(a, name), getattr(b, name), equal_nan=name in ("label", "value")) for name in names)
+    return all(
+        np.array_equal(getattr(a, name), getattr(b, name), equal_nan=name in ("label", "value"))
+        for name in names
+    )
 
 
 # ---------------------------------------------------------------------- arrays
@@ -52,12 +56,12 @@ def test_arrays_have_the_promised_shapes_and_types(make_shop: MakeShop) -> None:
     for batch in sampler.batches():
         b, s, u = len(batch), SMALL.length, len(batch.texts)
         shapes = {
-            "value": ((b, s), "f4"), "encoding": ((b, s), "i1"), "text": ((b, s), "i4"), "column": ((b, s), "i4"),
-            "column_text": ((b, s), "i4"), "table": ((b, s), "i4"), "row": ((b, s), "i4"), "node": ((b, s), "i8"),
-            "is_target": ((b, s), "?"), "links": ((len(batch.links), 3), "i4"), "texts": ((u, 16), "u2"),
-            "label": ((b,), "f4"), "label_text": ((b,), "i4"), "label_encoding": ((b,), "i1"),
-            "label_mean": ((b,), "f8"), "label_std": ((b,), "f8"), "cutoff": ((b,), "i8"), "position": ((b,), "i8"),
-            "target": ((b,), "i4"), "target_row": ((b,), "i8"),
+            "value": ((b, s), "f4"), "encoding": ((b, s), "i1"), "text": ((b, s), "i4"), "column": ((b, s),
+            "i4"), "column_text": ((b, s), "i4"), "table": ((b, s), "i4"), "row": ((b, s), "i4"), "node":
+            ((b, s), "i8"), "is_target": ((b, s), "?"), "links": ((len(batch.links), 3), "i4"), "texts": ((u,
+            16), "u2"), "label": ((b,), "f4"), "label_text": ((b,), "i4"), "label_encoding": ((b,), "i1"),
+            "label_mean": ((b,), "f8"), "label_std": ((b,), "f8"), "cutoff": ((b,), "i8"), "position": ((b,),
+            "i8"), "target": ((b,), "i4"), "target_row": ((b,), "i8"),
         }  # fmt: skip
         for name, (shape, kind) in shapes.items():
             array = getattr(batch, name)
@@ -71,7 +75,11 @@ def test_arrays_have_the_promised_shapes_and_types(make_shop: MakeShop) -> None:
         assert (batch.value[strings | ~cells | batch.is_target] == 0).all()
         assert (batch.is_target.sum(1) == 1).all()
         assert (batch.row[batch.is_target] == 0).all()
-        used = {*batch.text[batch.text >= 0], *batch.column_text[cells], *batch.label_text[batch.label_text >= 0]}
+        used = {
+            *batch.text[batch.text >= 0],
+            *batch.column_text[cells],
+            *batch.label_text[batch.label_text >= 0],
+        }
         assert used == set(range(u)), "every vector is used, none comes twice"
 
 
@@ -123,7 +131,9 @@ def test_neither_threads_nor_repetition_change_a_batch(make_shop: MakeShop) -> N
 def test_ranks_share_one_order(shop_store: Store, world: int, batch_size: int, start: int) -> None:
     alone = sampler_of(shop_store, batch_size=1)
     expected = [int(batch.position[0]) for batch in alone.batches(epoch=1, start=start)]
-    ranks = [sampler_of(shop_store, rank=rank, world_size=world, batch_size=batch_size) for rank in range(world)]
+    ranks = [
+        sampler_of(shop_store, rank=rank, world_size=world, batch_size=batch_size) for rank in range(world)
+    ]
     batches = [list(rank.batches(epoch=1, start=start)) for rank in ranks]
     assert len({len(of_rank) for of_rank in batches}) == 1, "every rank makes as many batches"
     met = []
@@ -140,7 +150,10 @@ def test_training_resumes_at_any_world_size(make_shop: MakeShop) -> None:
     store = make_shop()
     one = list(sampler_of(store).batches(epoch=1))
     cursor = one[1].next_position
-    rest = [sampler_of(store, rank=rank, world_size=2, batch_size=2).batches(epoch=1, start=cursor) for rank in (0, 1)]
+    rest = [
+        sampler_of(store, rank=rank, world_size=2, batch_size=2).batches(epoch=1, start=cursor)
+        for rank in (0, 1)
+    ]
     left, right = next(iter(rest[0])), next(iter(rest[1]))
     assert sorted([*left.position, *right.position]) == one[2].position.tolist()
     line = {int(position): row for position, row in zip(one[2].position, one[2].node, strict=True)}
@@ -235,7 +248,12 @@ def hub(tmp_path: Path, children: int) -> Store:
         tmp_path / "hub",
         [
             Table("hub", pa.table({"id": [0], "x": [1.0]}), primary_key="id"),
-            Table("leaf", pa.table({"to": [0] * children, "at": days}), time_column="at", foreign_keys={"to": "hub"}),
+            Table(
+                "leaf",
+                pa.table({"to": [0] * children, "at": days}),
+                time_column="at",
+                foreign_keys={"to": "hub"},
+            ),
         ],
         embedder=HashedEmbedder(4),
         test_timestamp=days[-1],
@@ -246,7 +264,9 @@ def hub(tmp_path: Path, children: int) -> Store:
 def test_a_hub_brings_the_newest_or_a_uniform_sample(tmp_path: Path) -> None:
     store = hub(tmp_path, 100)
     target = [Target(0, "column", "hub.x")]
-    recent = Sampler([store], target, ContextConfig(99, 5, children="recent"), embedder="hashed", num_threads=1)
+    recent = Sampler(
+        [store], target, ContextConfig(99, 5, children="recent"), embedder="hashed", num_threads=1
+    )
     batch = recent.batch([0])
     leaves = sorted(store.locate(node)[1] for node in batch.node[0, 1:6])
     assert leaves == [46, 47, 48, 49, 50]
@@ -283,7 +303,12 @@ def test_a_context_ends_before_the_row_that_would_not_fit(make_shop: MakeShop) -
 def test_other_python_threads_run_meanwhile(make_shop: MakeShop) -> None:
     sampler = sampler_of(make_shop(), shuffle=False)
     done = threading.Event()
-    work = threading.Thread(target=lambda: (sampler.batch(np.zeros(3000, np.int64)), done.set()))
+
+    def make() -> None:
+        sampler.batch(np.zeros(3000, np.int64))
+        done.set()
+
+    work = threading.Thread(target=make)
     work.start()
     steps = 0
     while not done.is_set():

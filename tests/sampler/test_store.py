@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from plurel_sampler import (
     NEVER,
     BuildError,
@@ -24,7 +25,6 @@ from plurel_sampler import (
     ContextError,
     HashedEmbedder,
     Sampler,
-    SamplerError,
     Store,
     StoreExistsError,
     StoreFormatError,
@@ -71,7 +71,7 @@ def test_a_store_says_what_it_holds(make_shop: MakeShop) -> None:
 def test_opening_gives_the_same_store(make_shop: MakeShop) -> None:
     store = make_shop()
     for verify in ("lengths", "checksums"):
-        assert Store.open(store.path, verify=verify).info == store.info  # type: ignore[arg-type]
+        assert Store.open(store.path, verify=verify).info == store.info
     with pytest.raises(ContextError, match="lengths, checksums"):
         Store.open(store.path, verify="no")  # type: ignore[arg-type]
 
@@ -117,14 +117,18 @@ def test_any_numbers_survive_packing(values: list[float | None], cut: int) -> No
 
     column = pa.array(values, pa.float64())
     whole = pa.table({"x": column})
-    parts = pa.Table.from_batches([*whole.slice(0, cut).to_batches(), *whole.slice(cut).to_batches()], whole.schema)
+    parts = pa.Table.from_batches(
+        [*whole.slice(0, cut).to_batches(), *whole.slice(cut).to_batches()], whole.schema
+    )
     with tempfile.TemporaryDirectory() as folder:
         stores = [built(Path(folder) / str(i), Table("t", data)) for i, data in enumerate((whole, parts))]
         for store in stores:
             info = store.tables["t"].columns["x"]
             got = store.column_values("t", "x").astype(np.float64) * info.std + info.mean
             expected = np.array([math.nan if v is None else v for v in values])
-            assert np.allclose(got, expected, rtol=1e-5, atol=1e-6 * max(1.0, info.std, abs(info.mean)), equal_nan=True)
+            assert np.allclose(
+                got, expected, rtol=1e-5, atol=1e-6 * max(1.0, info.std, abs(info.mean)), equal_nan=True
+            )
         assert stores[0].info["tables"] == stores[1].info["tables"]
 
 
@@ -167,7 +171,9 @@ def test_data_may_be_a_file_or_a_function(tmp_path: Path) -> None:
     rows = pa.table({"x": [1.0, 2.0, 3.0]})
     pq.write_table(rows, tmp_path / "t.parquet")
     by_file = built(tmp_path / "a", Table("t", tmp_path / "t.parquet"))
-    by_function = built(tmp_path / "b", Table("t", lambda: pa.RecordBatchReader.from_batches(rows.schema, rows.to_batches())))
+    by_function = built(
+        tmp_path / "b", Table("t", lambda: pa.RecordBatchReader.from_batches(rows.schema, rows.to_batches()))
+    )
     assert by_file.info["files"] == by_function.info["files"]
     with pytest.raises(BuildError, match="no readable Parquet"):
         built(tmp_path / "c", Table("t", tmp_path / "absent.parquet"))
@@ -207,7 +213,9 @@ def test_keys_that_point_nowhere_are_an_error_or_counted(tmp_path: Path) -> None
         Table("parent", pa.table({"id": [1, 2]}), primary_key="id"),
         Table("child", pa.table({"to": [1, 9, None, 8]}), foreign_keys={"to": "parent"}),
     ]
-    with pytest.raises(UnresolvedKeyError, match="2 keys point at no row of parent, the first is 9") as caught:
+    with pytest.raises(
+        UnresolvedKeyError, match="2 keys point at no row of parent, the first is 9"
+    ) as caught:
         built(tmp_path, *tables)
     assert (caught.value.table, caught.value.column, caught.value.row) == ("child", "to", 1)
     assert list(tmp_path.iterdir()) == [], "a failed build leaves nothing behind"
@@ -297,7 +305,7 @@ def test_infinities_are_named_with_their_place(tmp_path: Path, value: float) -> 
     with pytest.raises(CellValueError, match="inf") as caught:
         built(tmp_path, Table("t", pa.table({"x": [1.0, 2.0, value]})))
     assert (caught.value.table, caught.value.column, caught.value.row) == ("t", "x", 2)
-    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+    again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.row) == (str(caught.value), 2)
 
 
@@ -315,7 +323,9 @@ def test_a_label_needs_its_timestamp(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------- whole or not at all
 
 
-def test_nothing_is_overwritten_unless_it_is_a_store_and_one_asks(make_shop: MakeShop, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_unless_it_is_a_store_and_one_asks(
+    make_shop: MakeShop, tmp_path: Path
+) -> None:
     make_shop()
     with pytest.raises(StoreExistsError, match="overwrite"):
         make_shop()
@@ -378,14 +388,37 @@ def test_vectors_of_the_wrong_shape_are_refused(make_shop: MakeShop) -> None:
 def use(path: Path) -> None:
     """Opens a store and makes every context of it."""
     store = Store.open(path)
-    for targets in ([Target(0, "task", "again")], [Target(0, "column", "orders.note"), Target(0, "column", "users.age")]):
-        sampler = Sampler([store], targets, ContextConfig(64, 8), embedder="hashed", shuffle=False, num_threads=1)
+    for targets in (
+        [Target(0, "task", "again")],
+        [Target(0, "column", "orders.note"), Target(0, "column", "users.age")],
+    ):
+        sampler = Sampler(
+            [store], targets, ContextConfig(64, 8), embedder="hashed", shuffle=False, num_threads=1
+        )
         sampler.batch(np.arange(len(sampler)))
     store.with_embeddings(HashedEmbedder(4))
     _ = store.strings
 
 
-FILES = ["store.json", "cells.bin", "parents.bin", "times.bin", "children.offsets", "children.bin", "text.arrow", "embeddings.hashed.bin"]
+def complaint(path: Path) -> str | None:
+    """The file that using a damaged store complains of, or None; nothing but a typed error may come."""
+    try:
+        use(path)
+    except StoreFormatError as error:
+        return error.file
+    return None
+
+
+FILES = [
+    "store.json",
+    "cells.bin",
+    "parents.bin",
+    "times.bin",
+    "children.offsets",
+    "children.bin",
+    "text.arrow",
+    "embeddings.hashed.bin",
+]
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -399,10 +432,7 @@ def test_flipped_bytes_are_typed_errors_and_checksums_find_them(make_shop: MakeS
         path.write_bytes(damaged)
         with pytest.raises(StoreFormatError):
             Store.open(store.path, "checksums")
-        try:
-            use(store.path)
-        except SamplerError as error:
-            assert error.file is not None
+        assert complaint(store.path) in (None, str(path))
         path.write_bytes(whole)
         for added in store.path.glob("embeddings.*.bin"):
             if added.name != "embeddings.hashed.bin":

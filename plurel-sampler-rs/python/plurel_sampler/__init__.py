@@ -1,7 +1,7 @@
 """Packed stores of relational databases, and contexts from them that show nothing before it is known.
 
-Public names are imported on first use: the package is also where a ledger finds `plurel_sampler.plugin`, which
-must load without numpy or pyarrow.
+Public names are imported on first use: the package is also where a ledger finds `plurel_sampler.plugin`,
+which must load without numpy or pyarrow.
 
 >>> from plurel_sampler import ContextConfig, Sampler, Store, Table, Target, Task, build_store
 """

@@ -18,6 +18,7 @@ def build_store(
     progress: Callable[[str, float], None] | None,
     overwrite: bool,
 ) -> Store: ...
+
 @final
 class Store:
     @staticmethod

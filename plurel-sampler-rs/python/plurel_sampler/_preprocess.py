@@ -1,6 +1,7 @@
 """`plurel preprocess`: RelBench directories into stores. Loaded by core's ledger only.
 
-Core says what a directory holds, what its columns are and when they are known; `build_store` does the packing.
+Core says what a directory holds, what its columns are and when they are known; `build_store` does the
+packing.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from cyclopts import App
+
 from plurel.cli.output import Reporter, reporter
 from plurel.columns import infer_encodings
 from plurel.errors import RequestError
 from plurel.plugins import get_ledger, provenance
 from plurel.relbench_io import DatabaseDirectory, TaskDirectory, read_directory
-
 from plurel_sampler import Column, Store, StoreExistsError, Table, Task, build_store
 from plurel_sampler.records import Split, TaskType
 
@@ -58,9 +59,13 @@ def preprocess(
         raise RequestError("no database was named; expected the path of at least one RelBench directory")
     say = reporter(json=json)
     directories = [read_directory(path) for path in databases]
-    twice = [name for name, count in Counter(directory.name for directory in directories).items() if count > 1]
+    twice = [
+        name for name, count in Counter(directory.name for directory in directories).items() if count > 1
+    ]
     if twice:
-        raise RequestError(f"several databases are called {', '.join(twice)}; pack them into different directories")
+        raise RequestError(
+            f"several databases are called {', '.join(twice)}; pack them into different directories"
+        )
     documents = []
     for directory in directories:
         with say.progress(f"packing {directory.name}", total=100) as bar:
@@ -164,7 +169,11 @@ def _chosen(directory: DatabaseDirectory, names: Collection[str] | None) -> Sequ
 
 
 def _task(task: TaskDirectory) -> Task:
-    window = None if task.known_at is not None or task.timedelta is None else timedelta(microseconds=task.timedelta)
+    window = (
+        None
+        if task.known_at is not None or task.timedelta is None
+        else timedelta(microseconds=task.timedelta)
+    )
     return Task(
         task.name,
         task.entity_table,

@@ -28,8 +28,8 @@ def source(table: str, data: Data) -> Callable[[], ArrowStream]:
     if callable(data):
         return data
     raise BuildError(
-        f"rows of type {type(data).__name__}: expected an object with __arrow_c_stream__ (such as a pyarrow.Table), "
-        f"the path of a Parquet file, or a function that gives a stream (table {table})",
+        f"rows of type {type(data).__name__}: expected an object with __arrow_c_stream__ (such as a "
+        f"pyarrow.Table), the path of a Parquet file, or a function that gives a stream (table {table})",
         table=table,
     )
 

@@ -13,8 +13,9 @@ from plurel_sampler import _native
 class HashedEmbedder:
     """Words and character n-grams (3 to 5) hashed into a vector of unit length.
 
-    Deterministic, needs no download, and is no semantic model: texts that share spelling are near each other, synonyms
-    are not. Source: Weinberger et al., "Feature hashing for large scale multitask learning" (2009).
+    Deterministic, needs no download, and is no semantic model: texts that share spelling are near each
+    other, synonyms are not. Source: Weinberger et al., "Feature hashing for large scale multitask learning"
+    (2009).
 
     Args:
         width: Length of a vector.

@@ -18,7 +18,7 @@ ENCODINGS: tuple[Encoding, ...] = ("number", "text", "datetime", "boolean", "cat
 
 @runtime_checkable
 class ArrowStream(Protocol):
-    """Rows that speak the Arrow C stream interface (a pyarrow Table or RecordBatchReader, polars, pandas, ...)."""
+    """Rows that speak the Arrow C stream interface (a table of pyarrow, polars or pandas, a reader)."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Gives the rows as a PyCapsule."""
@@ -26,8 +26,8 @@ class ArrowStream(Protocol):
 
 
 Data: TypeAlias = ArrowStream | Path | str | Callable[[], ArrowStream]
-"""Rows that can be asked for twice: an object with ``__arrow_c_stream__`` that allows it, the path of a Parquet file,
-or a function that gives a new stream each time."""
+"""Rows that can be asked for twice: an object with ``__arrow_c_stream__`` that allows it, the path of a
+Parquet file, or a function that gives a new stream each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Column:
 
     Attributes:
         encoding: How its cells are stored; None infers it from the Arrow type.
-        known_at: A time column of the same table: a cell is known when that column of its row says, and never where
-            that time is missing. None: as soon as the row is.
+        known_at: A time column of the same table: a cell is known when that column of its row says, and
+            never where that time is missing. None: as soon as the row is.
     """
 
     encoding: Encoding | None = None
@@ -71,9 +71,9 @@ class Table:
 class Task:
     """A task to be packed: its label rows become the rows of a table of that name.
 
-    A label is known at the label row's timestamp; ``window`` after it for a forecast; or when ``known_at``, a time
-    column of the entity's row, says (an autocompleted column that is known later than its row). Contexts show a
-    label only strictly after that.
+    A label is known at the label row's timestamp; ``window`` after it for a forecast; or when ``known_at``,
+    a time column of the entity's row, says (an autocompleted column that is known later than its row).
+    Contexts show a label only strictly after that.
 
     Attributes:
         name: Its name, unique among tables and tasks.
@@ -85,8 +85,8 @@ class Task:
         splits: The label rows of each split.
         window: How long after its timestamp a label is known.
         known_at: A time column of the entity table that says when the label is known.
-        hidden_columns: Columns of the entity table that tell the label. They are hidden in the target's entity row
-            and in rows of that table with the target's very time.
+        hidden_columns: Columns of the entity table that tell the label. They are hidden in the target's
+            entity row and in rows of that table with the target's very time.
     """
 
     name: str
@@ -110,8 +110,8 @@ class ContextConfig:
         width: Children that a row brings at most.
         mode: "bfs", breadth-first from the target's row, parents first.
         seed: Of every draw and order.
-        children: Which children a row brings where it has more than ``width``: a uniform sample of those that can
-            be seen, or those that became known last.
+        children: Which children a row brings where it has more than ``width``: a uniform sample of those
+            that can be seen, or those that became known last.
     """
 
     length: int = 1024

@@ -25,11 +25,12 @@ PREFETCHED = 2
 class Batch:
     """Contexts as arrays: B sequences of S cells, L links, U distinct texts of width d.
 
-    Cells come row by row in the order of the walk, in column order inside a row. Ids of columns and tables count
-    through all stores of the sampler. The target's value is in the labels only.
+    Cells come row by row in the order of the walk, in column order inside a row. Ids of columns and tables
+    count through all stores of the sampler. The target's value is in the labels only.
 
     Attributes:
-        value: ``[B, S] f32`` standardised value of a number, boolean or datetime cell; 0 elsewhere and at the target.
+        value: ``[B, S] f32`` standardised value of a number, boolean or datetime cell; 0 elsewhere and at
+            the target.
         encoding: ``[B, S] i8`` 0 number, 1 text, 2 datetime, 3 boolean, 4 category; -1 padding.
         text: ``[B, S] i32`` index into ``texts`` of a text or category cell; -1 elsewhere and at the target.
         column: ``[B, S] i32`` column id; -1 padding.
@@ -38,7 +39,8 @@ class Batch:
         row: ``[B, S] i32`` number of the row in its sequence, 0 the target's; -1 padding.
         node: ``[B, S] i64`` node of the row in its store; -1 padding.
         is_target: ``[B, S] bool`` one a sequence.
-        links: ``[L, 3] i32`` (sequence, child row, parent row) for every foreign key between rows of a sequence, once.
+        links: ``[L, 3] i32`` (sequence, child row, parent row) for every foreign key between rows of a
+            sequence, once.
         texts: ``[U, d] u16`` bf16 bits.
         label: ``[B] f32`` standardised value of the target, NaN where it has none; 0 for text and category.
         label_text: ``[B] i32`` index into ``texts`` of the target's text or category; -1 elsewhere.
@@ -96,23 +98,25 @@ class TableRef(NamedTuple):
 class Sampler:
     """Makes contexts.
 
-    One order for all ranks follows from the seed and the epoch; rank r of w takes positions r, r + w, ... Neither
-    threads nor ranks change what stands at a position. In training an epoch leaves out the last few positions that
-    would not go round all ranks, so that every rank makes batches of the same sizes; in evaluation (``shuffle=False``)
-    every row comes exactly once.
+    One order for all ranks follows from the seed and the epoch; rank r of w takes positions r, r + w, ...
+    Neither threads nor ranks change what stands at a position. In training an epoch leaves out the last few
+    positions that would not go round all ranks, so that every rank makes batches of the same sizes; in
+    evaluation (``shuffle=False``) every row comes exactly once.
 
     Args:
         stores: Stores, all with vectors of ``embedder``.
         targets: What is to be predicted.
         config: How contexts are made.
         embedder: Whose vectors batches carry.
-        split: Whose rows. For a column: rows known up to the store's validation time, up to the test time, after it.
+        split: Whose rows. For a column: rows known up to the store's validation time, up to the test time,
+            after it.
         batch_size: Sequences of a batch, on each rank.
         rank: This process.
         world_size: Number of processes.
         num_threads: Threads that make contexts; None: as many as there are processors.
         shuffle: Training order (else evaluation order).
-        balance: Training meets all targets equally often ("uniform") or as often as they have rows ("proportional").
+        balance: Training meets all targets equally often ("uniform") or as often as they have rows
+            ("proportional").
         limit: At most that many rows a target, evenly spread over its rows.
 
     Raises:
@@ -140,7 +144,8 @@ class Sampler:
             raise ContextError(f"context mode {config.mode!r}; known: bfs")
         if batch_size < 1 or not 0 <= rank < world_size:
             raise ContextError(
-                f"batch_size {batch_size}, rank {rank} of {world_size}: expected at least 1 and 0 <= rank < world_size"
+                f"batch_size {batch_size}, rank {rank} of {world_size}: "
+                "expected at least 1 and 0 <= rank < world_size"
             )
         self.stores = tuple(stores)
         self.targets = tuple(targets)

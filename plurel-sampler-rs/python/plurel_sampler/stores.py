@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,7 +31,7 @@ NEVER = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
-    """A column of cells, with the statistics that its numbers were standardised with (datetimes: microseconds)."""
+    """A column of cells, with the statistics that standardised it, in raw units (datetimes: microseconds)."""
 
     name: str
     encoding: Encoding
@@ -59,7 +59,7 @@ class TableInfo:
 
 @dataclass(frozen=True, slots=True)
 class TaskInfo:
-    """A task of a store. Its label rows are the rows of the table of its name; ``splits`` are ranges of them."""
+    """A task of a store. ``splits`` are ranges of its label rows, which are the table of its name."""
 
     name: str
     task_type: TaskType
@@ -226,8 +226,8 @@ def build_store(
         overwrite: Replace a store that lies at ``out``.
 
     Raises:
-        BuildError: Tables, tasks and options contradict each other; its subclasses tell keys, values and limits.
-        StoreExistsError: Something lies at ``out`` already.
+        BuildError: Tables, tasks and options contradict each other; its subclasses tell keys, values and
+        limits. StoreExistsError: Something lies at ``out`` already.
 
     Example:
         >>> import pyarrow as pa, tempfile
@@ -266,8 +266,8 @@ def microseconds(moment: Moment | None) -> int | None:
         return moment
     if isinstance(moment, np.datetime64):
         return int(moment.astype("datetime64[us]").astype(np.int64))
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return (aware - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(microseconds=1)
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _native_table(table: Table) -> SimpleNamespace:
@@ -285,7 +285,8 @@ def _native_table(table: Table) -> SimpleNamespace:
 def _native_task(task: Task) -> SimpleNamespace:
     if task.window is not None and task.known_at is not None:
         raise BuildError(
-            f"task {task.name} has both a window and a known_at; its labels are known at one moment", table=task.name
+            f"task {task.name} has both a window and a known_at; its labels are known at one moment",
+            table=task.name,
         )
     window = None if task.window is None else task.window // timedelta(microseconds=1)
     return SimpleNamespace(

@@ -1,0 +1,162 @@
+"""`plurel preprocess`: from a RelBench directory to a store, through core's ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+pytest.importorskip("plurel", reason="the command belongs to core's ledger")
+
+from plurel.cli import main
+from plurel.plugins import get_ledger
+from plurel_sampler import HashedEmbedder, Store
+
+
+def day(number: int) -> dt.datetime:
+    return dt.datetime(2020, 1, 1) + dt.timedelta(days=number)  # noqa: DTZ001
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A small RelBench 3 directory, written by hand."""
+    root = tmp_path / "raw"
+    users = pa.table({"user_id": [0, 1], "name": ["Ann", "Bob"]})
+    visits = pa.table(
+        {
+            "visit_id": list(range(20)),
+            "user_id": [row % 2 for row in range(20)],
+            "at": pa.array([day(row) for row in range(20)], pa.timestamp("us")),
+            "left": pa.array([day(row + 1) for row in range(20)], pa.timestamp("us")),
+            "spent": [float(row) for row in range(20)],
+        }
+    )
+    labels = pa.table({"visit_id": [0, 1, 12], "at": [day(0), day(1), day(12)], "spent": [0.0, 1.0, 12.0]})
+    task = root / "tasks" / "spent"
+    task.mkdir(parents=True)
+    (root / "db").mkdir()
+    pq.write_table(users, root / "db" / "users.parquet")
+    pq.write_table(visits, root / "db" / "visits.parquet")
+    pq.write_table(labels.slice(0, 2), task / "train.parquet")
+    pq.write_table(labels.slice(2), task / "test.parquet")
+    documents: dict[Path, Any] = {
+        root / "manifest.yaml": {
+            "name": "visits",
+            "manifest_version": 1,
+            "val_timestamp": "2020-01-11",
+            "test_timestamp": "2020-01-13",
+            "tables": {
+                "users": {"pkey": "user_id"},
+                "visits": {"pkey": "visit_id", "time_col": "at", "fkeys": {"user_id": "users"}},
+            },
+        },
+        task / "manifest.yaml": {
+            "name": "spent",
+            "kind": "autocomplete",
+            "task_type": "regression",
+            "entity_table": "visits",
+            "entity_col": "visit_id",
+            "target_col": "spent",
+            "time_col": "at",
+        },
+        root / "columns.yaml": {"visits": {"spent": {"known_at": "left"}, "left": {"known_at": "left"}}},
+    }
+    for path, document in documents.items():
+        path.write_text(yaml.safe_dump(document))
+    return root
+
+
+def test_a_directory_becomes_a_store(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "stores"
+    assert main(["preprocess", str(directory), "--out", str(out), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (packed,) = document["stores"]
+    assert packed["tables"] == {"users": 2, "visits": 20}
+    assert packed["tasks"] == {"spent": {"train": 2, "test": 1}}
+    store = Store.open(out / "visits", "checksums")
+    assert store.tables["visits"].columns["spent"].known_at == "left"
+    task = store.tasks["spent"]
+    assert task.label_known == {"kind": "at_entity_column", "column": "left"}
+    assert "spent" in task.hidden_columns
+    assert store.tables["visits"].columns["spent"].count == 10, "what is known until validation"
+    assert "hashed" in store.info["embeddings"]
+    assert store.info["provenance"]["contributions"]
+
+
+def test_a_person_reads_a_table(directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preprocess", str(directory), "--out", str(tmp_path / "stores"), "--task", "spent"]) == 0
+    said = capsys.readouterr()
+    assert "task spent: regression of visits, 2 train, 1 test" in said.out
+    assert "by at" in said.out
+    assert "packing visits" in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "no database was named"),
+        (["{raw}", "{raw}"], "several databases are called visits"),
+        (["{raw}", "--task", "no"], "its tasks are: spent"),
+        (["{raw}", "--embedder", "hased"], "hashed"),
+        (["{raw}/nowhere"], "not a directory"),
+    ],
+)
+def test_wrong_requests_exit_with_2(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    words = [word.format(raw=directory) for word in arguments]
+    assert main(["preprocess", *words, "--out", str(tmp_path / "stores")]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_store_that_is_there_is_kept_unless_one_asks(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["preprocess", str(directory), "--out", str(tmp_path / "stores")]
+    assert main(call) == 0
+    assert main(call) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*call, "--overwrite"]) == 0
+
+
+def test_wrong_data_exits_with_1_and_names_the_place(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = directory / "db" / "users.parquet"
+    pq.write_table(pq.read_table(file).slice(0, 1), file)
+    assert main(["preprocess", str(directory), "--out", str(tmp_path / "stores")]) == 1
+    assert "table visits, column user_id, row 1" in capsys.readouterr().err
+    assert (
+        main(["preprocess", str(directory), "--out", str(tmp_path / "stores"), "--on-unresolved", "null"])
+        == 0
+    )
+    assert "10 keys visits.user_id point at no row of users" in capsys.readouterr().out
+
+
+def test_the_ledger_makes_the_hashed_embedder() -> None:
+    embedder = get_ledger().find("embedders", "hashed").build({"width": 32})
+    assert isinstance(embedder, HashedEmbedder)
+    assert embedder.width == 32
+
+
+def test_the_package_needs_nothing_of_core_and_the_plugin_is_light() -> None:
+    code = (
+        "import sys, {module}; "
+        "heavy = [name for name in {heavy} if name in sys.modules]; "
+        "assert not heavy, heavy"
+    )
+    for module, heavy in (
+        ("plurel_sampler", ["plurel", "attrs", "pandas", "torch"]),
+        ("plurel_sampler.plugin", ["numpy", "pandas", "cattrs", "torch"]),
+    ):
+        subprocess.run([sys.executable, "-c", code.format(module=module, heavy=heavy)], check=True)
