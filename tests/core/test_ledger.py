@@ -26,7 +26,7 @@ from plurel.errors import (
     UnknownNameError,
 )
 from plurel.plugins import Entry, Ledger, PluginRow, hookspecs, provenance, records
-from plurel.plugins.ledger import singular
+from plurel.plugins.entries import singular
 
 GOOD = """
 from plurel.plugins import hookimpl, records
@@ -239,7 +239,7 @@ def test_the_previous_hook_version_works_with_a_warning(
     monkeypatch.setattr(hookspecs, "HOOK_VERSION", 2)
     with pytest.warns(PluginWarning) as warned:
         ledger = Ledger.discover()
-    assert any("alpha:main (1.0) has HOOK_VERSION 1" in str(one.message) for one in warned)
+    assert any("alpha:main (1.0) ok: has HOOK_VERSION 1, which only" in str(one.message) for one in warned)
     assert not any("beta:main" in str(one.message) for one in warned)
     assert outcome(ledger, "alpha:main") == ("ok", None)
     assert ledger.find("activations", "bump").dist == "alpha"
@@ -280,10 +280,21 @@ def test_one_module_under_two_entry_points_registers_once(install: Install) -> N
     ]
 
 
+def test_entry_points_that_cannot_be_read_cost_their_distribution_alone(install: Install) -> None:
+    install("alpha", good(), extra="this is no entry point\n")
+    install("beta", good("other"))
+    ledger = quiet()
+    assert outcome(ledger, "alpha:") == ("failed", "import")
+    assert "its entry points cannot be read" in row(ledger, "alpha:").reason
+    assert outcome(ledger, "beta:main") == ("ok", None)
+
+
 def test_entry_points_of_others_do_not_matter(install: Install, tmp_path: Path) -> None:
     broken = tmp_path / "broken-1.0.dist-info"
     broken.mkdir()
     (broken / "entry_points.txt").write_text("[console_scripts]\nthis is no entry point\n")
+    (tmp_path / "binary-1.0.dist-info").mkdir()
+    (tmp_path / "binary-1.0.dist-info" / "entry_points.txt").write_bytes(b"[plurel]\xff\xfe")
     install("alpha", good())
     assert outcome(Ledger.discover(), "alpha:main") == ("ok", None)
 

@@ -17,7 +17,7 @@ import pytest
 
 from plurel.plugins import HOOK_VERSION, PluginRow, hookimpl, hookspecs, protocols
 from plurel.plugins import records as records_module
-from plurel.plugins.ledger import _check, _register
+from plurel.plugins.loading import check_records, register
 from plurel.plugins.records import KINDS, RECORDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugin-hooks.md"
@@ -77,9 +77,9 @@ def test_the_example_of_a_hook_is_a_whole_plugin(kind: str, monkeypatch: pytest.
     manager = pluggy.PluginManager("plurel")
     manager.add_hookspecs(hookspecs)
     row = PluginRow(name="example", dist="example", version="1.0", status="ok")
-    implementations = _register(module, row, manager)
+    implementations = register(module, row, manager)
     assert [name for name, _ in implementations] == [f"plurel_{kind}"]
-    records = [record for name, call in implementations for record in _check(name, list(call()))]
+    records = [record for name, call in implementations for record in check_records(name, list(call()))]
     assert records
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from plurel.plugins.ledger import Entry, Ledger
+    from plurel.plugins import Entry, Ledger
     from plurel.relbench_io.directory import DatabaseDirectory, TableDirectory
 
 LOOKED_AT = 1 << 17

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from plurel import _siblings
 from plurel.cli import errors
 from plurel.errors import NotInstalledError, PluginError, PluginWarning, UnknownNameError
-from plurel.plugins.ledger import Entry, Ledger, get_ledger
+from plurel.plugins.entries import Entry
+from plurel.plugins.ledger import Ledger, get_ledger
 
 if TYPE_CHECKING:
     from cyclopts import App

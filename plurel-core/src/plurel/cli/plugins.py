@@ -9,7 +9,8 @@ from cyclopts import App
 
 from plurel.cli.output import Reporter, reporter
 from plurel.errors import UnknownNameError
-from plurel.plugins.ledger import Entry, PluginRow, get_ledger, singular
+from plurel.plugins.entries import Entry, PluginRow, singular
+from plurel.plugins.ledger import get_ledger
 from plurel.plugins.records import KINDS
 
 app = App(name="plugins", help="List installed plugins and what they contribute.")

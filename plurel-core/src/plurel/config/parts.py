@@ -16,7 +16,8 @@ from plurel.config.config import Config
 from plurel.config.params import kinds_of
 from plurel.config.resolution import split_item
 from plurel.errors import ConfigError
-from plurel.plugins.ledger import Entry, Ledger
+from plurel.plugins.entries import Entry
+from plurel.plugins.ledger import Ledger
 from plurel.seeding import Stream
 
 

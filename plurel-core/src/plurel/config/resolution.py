@@ -19,7 +19,8 @@ from plurel.config.config import Config
 from plurel.config.flat import FLAT
 from plurel.config.params import kinds_of
 from plurel.errors import ConfigError, NotInstalledError, RequestError
-from plurel.plugins.ledger import Entry, Ledger, provenance
+from plurel.plugins.entries import Entry
+from plurel.plugins.ledger import Ledger, provenance
 
 if TYPE_CHECKING:
     from plurel.config.parts import Parts

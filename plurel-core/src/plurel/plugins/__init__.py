@@ -6,8 +6,9 @@ A plugin's author needs `hookimpl`, `records` and a `HOOK_VERSION`; see `plurel.
 from __future__ import annotations
 
 from plurel.plugins import records
+from plurel.plugins.entries import Entry, PluginRow
 from plurel.plugins.hookspecs import HOOK_VERSION, hookimpl
-from plurel.plugins.ledger import Entry, Ledger, PluginRow, get_ledger, provenance
+from plurel.plugins.ledger import Ledger, get_ledger, provenance
 
 __all__ = [
     "HOOK_VERSION",
