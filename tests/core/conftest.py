@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from hypothesis import strategies as st
 
 from plurel.relbench_io import write_directory
 from plurel.schema import Column, ForeignKey, Schema, Table
@@ -198,3 +200,32 @@ def kept_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shop(kept_shop: Path, tmp_path: Path) -> Path:
     """The shop's directory, free to be broken."""
     return Path(shutil.copytree(kept_shop, tmp_path / "shop"))
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=4) | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@pytest.fixture(scope="session")
+def change_anything(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, st.DataObject], Path]:
+    """Copy a directory and put anything anywhere in one of its YAML files."""
+
+    def change(original: Path, draw: st.DataObject) -> Path:
+        root = Path(shutil.copytree(original, tmp_path_factory.mktemp("any") / "shop"))
+        file = draw.draw(st.sampled_from(sorted(root.rglob("*.yaml"))))
+        content = yaml.safe_load(file.read_text())
+        place: Any = content
+        while True:
+            key = draw.draw(st.sampled_from(list(place) if isinstance(place, dict) else range(len(place))))
+            deeper = isinstance(place[key], dict | list) and place[key] and draw.draw(st.booleans())
+            if not deeper:
+                break
+            place = place[key]
+        place[key] = draw.draw(_ANYTHING)
+        file.write_text(yaml.safe_dump(content))
+        return root
+
+    return change

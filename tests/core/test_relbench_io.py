@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 
 from plurel.errors import DatabaseError, RequestError
 from plurel.relbench_io import read_directory, write_directory
-from plurel.relbench_io.directory import iso, microseconds
+from plurel.relbench_io.moments import iso, microseconds
 from plurel.schema import ForeignKey, Schema, Table
 from plurel.tasks import TaskDefinition
 
@@ -231,14 +232,29 @@ def test_recommendation_tasks_are_named_apart(shop: Path) -> None:
         ("manifest.yaml", "- a", "must hold a mapping"),
         ("manifest.yaml", "val_timestamp: soon", "val_timestamp"),
         ("columns.yaml", "orders: {amount: {encoding: money}}", "encoding must be one of number, boolean"),
-        ("columns.yaml", "orders: {missing_time: sometimes}", "missing_time must be never or always"),
-        ("tasks/order-paid/manifest.yaml", "entity_table: nobody", "entity_table names no table"),
+        ("columns.yaml", "orders: {missing_time: sometimes}", "missing_time must be one of never, always"),
+        ("columns.yaml", "orders: {amount: {known_at: 3}}", "known_at must be a string, got 3"),
+        ("columns.yaml", "tasks: {order-paid: {hidden: paid}}", "hidden must be a list of columns"),
+        ("tasks/order-paid/manifest.yaml", "{kind: external, entity_table: nobody}", "names no table"),
+        ("tasks/order-paid/manifest.yaml", "{kind: guess}", "kind must be one of forecast"),
+        ("tasks/order-paid/manifest.yaml", "{kind: external, entity_table: orders}", "target_col is missing"),
     ],
 )
 def test_a_file_that_cannot_be_understood_is_named(shop: Path, file: str, text: str, message: str) -> None:
     (shop / file).write_text(text)
     with pytest.raises(DatabaseError, match=f"{file}.*{message}"):
         read_directory(shop)
+
+
+@given(draw=st.data())
+def test_whatever_stands_in_a_file_is_read_or_refused(
+    kept_shop: Path,
+    change_anything: Callable[[Path, st.DataObject], Path],
+    draw: st.DataObject,
+) -> None:
+    root = change_anything(kept_shop, draw)
+    with contextlib.suppress(DatabaseError):
+        assert set(read_directory(root).tasks) <= {"customer-orders", "order-amount", "order-paid"}
 
 
 def test_a_folder_that_is_no_database_is_a_wrong_request(tmp_path: Path) -> None:

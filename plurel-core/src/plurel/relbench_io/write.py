@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from plurel.errors import DatabaseError, RequestError
-from plurel.relbench_io.directory import SPLITS, TASKS_KEY, iso, microseconds
+from plurel.relbench_io.directory import SPLITS, TASKS_KEY
 from plurel.relbench_io.frames import keyed, write_parquet
+from plurel.relbench_io.moments import iso, microseconds
 
 if TYPE_CHECKING:
     import datetime as dt

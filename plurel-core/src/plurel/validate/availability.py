@@ -6,7 +6,8 @@ from typing import Any
 
 from plurel.errors import DatabaseError
 from plurel.plugins.records import ENCODINGS
-from plurel.relbench_io.directory import MISSING_TIME_KEY, TASKS_KEY, read_yaml
+from plurel.relbench_io.directory import MISSING_TIME_KEY, TASKS_KEY
+from plurel.relbench_io.read import read_yaml
 from plurel.validate.breaches import Breaches
 from plurel.validate.database import Database, Table, is_naive_timestamp
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from plurel.relbench_io.directory import SPLITS, iso
+from plurel.relbench_io.directory import SPLITS
+from plurel.relbench_io.moments import iso
 from plurel.validate.breaches import Breaches
 from plurel.validate.database import MISSING, Database, ParquetColumns, Task, moments
 from plurel.validate.tables import check_finite, check_metadata, check_times, whole_numbers

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from plurel.errors import DatabaseError
-from plurel.relbench_io.directory import TASKS_KEY, microseconds, read_yaml
+from plurel.relbench_io.directory import TASKS_KEY
+from plurel.relbench_io.moments import microseconds
+from plurel.relbench_io.read import read_yaml
 from plurel.validate.breaches import Breaches
 from plurel.validate.database import Database, Table
 

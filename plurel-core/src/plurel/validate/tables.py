@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from plurel.relbench_io.directory import iso
 from plurel.relbench_io.frames import LEGACY_KEYS
+from plurel.relbench_io.moments import iso
 from plurel.validate.breaches import Breaches
 from plurel.validate.database import MISSING, SECONDS, Database, ParquetColumns, Table, is_naive_timestamp
 

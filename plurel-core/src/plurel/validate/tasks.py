@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from plurel.errors import DatabaseError
-from plurel.relbench_io.directory import SPLITS, iso, read_yaml
+from plurel.relbench_io.directory import SPLITS
+from plurel.relbench_io.moments import iso
+from plurel.relbench_io.read import read_yaml
 from plurel.validate.breaches import Breaches
 from plurel.validate.database import MISSING, Database, Task
 from plurel.validate.labels import check_labels
