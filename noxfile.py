@@ -44,20 +44,25 @@ def editable(*folders: str) -> list[str]:
 def check_rust(session: nox.Session) -> None:
     """Stop at once, before anything large is downloaded, where the build of the sampler cannot work."""
     if shutil.which("cc") is None and shutil.which("gcc") is None and shutil.which("clang") is None:
-        session.error("No C linker found (cc, gcc or clang); on Debian or Ubuntu: sudo apt install gcc libc6-dev")
+        session.error(
+            "No C linker found (cc, gcc, clang); on Debian or Ubuntu: sudo apt install gcc libc6-dev"
+        )
     cargo = shutil.which("cargo")
     if cargo is None:
         session.log("No cargo on the PATH: maturin downloads a Rust toolchain for this build (about 200 MB).")
         return
     workspace = tomllib.loads((ROOT / SAMPLER / "Cargo.toml").read_text())["workspace"]
     wanted = workspace["package"]["rust-version"]
-    said = subprocess.run([cargo, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
+    said = subprocess.run([cargo, "--version"], capture_output=True, text=True, check=False)
     found = re.search(r"cargo (\d+)\.(\d+)", said.stdout)
     if found is None:
         detail = (said.stderr or said.stdout).strip().splitlines()[:1]
         session.error(f"{cargo} does not run ({' '.join(detail)}). {MAKE_RUST_GOOD}")
     if tuple(map(int, found.groups())) < tuple(map(int, wanted.split(".")[:2])):
-        session.error(f"{cargo} is version {found[1]}.{found[2]}; plurel-sampler-rs needs Rust {wanted}. {MAKE_RUST_GOOD}")
+        version = f"{found[1]}.{found[2]}"
+        session.error(
+            f"{cargo} is version {version}; plurel-sampler-rs needs Rust {wanted}. {MAKE_RUST_GOOD}"
+        )
 
 
 def install_torch(session: nox.Session) -> None:
@@ -65,8 +70,8 @@ def install_torch(session: nox.Session) -> None:
     wants_cpu = os.environ.get("PLUREL_TORCH", "").lower() == "cpu"
     if not wants_cpu and (platform.system(), platform.machine()) == ("Linux", "x86_64"):
         session.log(
-            "PyTorch comes next. Unless it is cached this downloads its CUDA build: about 3.0 GB, 5.7 GB on disk. "
-            "For the CPU-only build (about 200 MB) stop here and start again with PLUREL_TORCH=cpu in the "
+            "PyTorch comes next. Unless it is cached this downloads its CUDA build: about 3.0 GB, "
+            "5.7 GB on disk. For the CPU-only build (about 200 MB) stop here and start again with PLUREL_TORCH=cpu in the "
             f"environment, where {TORCH_CPU_INDEX} is reachable."
         )
     session.install("torch>=2.8", *(["--index-url", TORCH_CPU_INDEX] if wants_cpu else []))
