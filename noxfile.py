@@ -71,8 +71,8 @@ def install_torch(session: nox.Session) -> None:
     if not wants_cpu and (platform.system(), platform.machine()) == ("Linux", "x86_64"):
         session.log(
             "PyTorch comes next. Unless it is cached this downloads its CUDA build: about 3.0 GB, "
-            "5.7 GB on disk. For the CPU-only build (about 200 MB) stop here and start again with PLUREL_TORCH=cpu in the "
-            f"environment, where {TORCH_CPU_INDEX} is reachable."
+            "5.7 GB on disk. For the CPU-only build (about 200 MB) stop here and start again with "
+            f"PLUREL_TORCH=cpu in the environment, where {TORCH_CPU_INDEX} is reachable."
         )
     session.install("torch>=2.8", *(["--index-url", TORCH_CPU_INDEX] if wants_cpu else []))
 
