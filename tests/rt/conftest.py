@@ -1,14 +1,20 @@
-"""Hand-made batches in the sampler's form, so that the model's tests need no store."""
+"""Hand-made batches in the sampler's form, so that the model's tests need no store; and one small store for the rest."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
+from plurel_sampler import Column, HashedEmbedder, Table, Task, build_store
+
+from plurel_rt.recipe import ContextParams, Recipe
 
 NUMBER, TEXT, DATETIME, BOOLEAN, CATEGORY = range(5)
 TEXTUAL = (TEXT, CATEGORY)
@@ -84,3 +90,84 @@ def sampler_batch(
 @pytest.fixture(scope="session")
 def make_batch() -> Callable[..., Any]:
     return sampler_batch
+
+
+def shop_tables(rows: int = 240) -> tuple[list[Table], list[Task]]:
+    """Shops of a hidden quality, and daily visits whose sales follow their shop's; two tasks about visits.
+
+    `echo` repeats the sales, but is known a month later: whoever reads it early cheats.
+    """
+    rng = np.random.default_rng(0)
+    shops = 8
+    quality = np.linspace(-1.0, 1.0, shops)
+    shop = rng.integers(0, shops, rows)
+    sales = 10.0 + 5.0 * quality[shop] + rng.normal(size=rows)
+    start = dt.datetime(2020, 1, 1)  # noqa: DTZ001 - RelBench's times carry no zone
+    at = [start + dt.timedelta(days=int(day)) for day in range(rows)]
+    tables = [
+        Table(
+            "shops",
+            pa.table({"id": range(shops), "size": quality * 3.0, "kind": [f"kind {i % 3}" for i in range(shops)]}),
+            primary_key="id",
+        ),
+        Table(
+            "visits",
+            pa.table(
+                {
+                    "id": range(rows),
+                    "shop": shop,
+                    "at": at,
+                    "sales": sales,
+                    "sunny": rng.random(rows) < 0.5,
+                    "echo": sales,
+                    "told": [moment + dt.timedelta(days=30) for moment in at],
+                }
+            ),
+            primary_key="id",
+            time_column="at",
+            foreign_keys={"shop": "shops"},
+            columns={"echo": Column(known_at="told"), "told": Column(known_at="told")},
+        ),
+    ]
+    cut = {"train": slice(0, rows * 6 // 10), "val": slice(rows * 6 // 10, rows * 8 // 10), "test": slice(rows * 8 // 10, rows)}
+
+    def labels(values: Any) -> dict[Any, Any]:
+        every = {"visit": np.arange(rows), "ts": at, "label": values}
+        return {split: pa.table({name: column[part] for name, column in every.items()}) for split, part in cut.items()}
+
+    tasks = [
+        Task("visits-sales", "visits", "visit", "ts", "label", "regression", labels(sales), hidden_columns=["sales"]),
+        Task(
+            "visits-good", "visits", "visit", "ts", "label", "binary_classification", labels(sales > 10.0),
+            hidden_columns=["sales"],
+        ),
+    ]
+    return tables, tasks
+
+
+@pytest.fixture(scope="session")
+def shop_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tables, tasks = shop_tables()
+    moment = dt.datetime(2020, 1, 1) + dt.timedelta(days=144)  # noqa: DTZ001
+    out = tmp_path_factory.mktemp("stores") / "shops"
+    build_store(
+        out, tables, tasks, val_timestamp=moment, test_timestamp=moment + dt.timedelta(days=48),
+        embedder=HashedEmbedder(16),
+    )
+    return out
+
+
+@pytest.fixture
+def recipe(shop_store: Path, tmp_path: Path) -> Recipe:
+    """A run of seconds over the shops."""
+    return Recipe(
+        name="test",
+        stores=(str(shop_store),),
+        model={"name": "rt-plurel", "dim": 16, "depth": 2, "heads": 2, "ff": 32},
+        context=ContextParams(length=48, width=8),
+        batch_size=8,
+        steps=6,
+        lr=5e-3,
+        threads=1,
+        out=str(tmp_path / "run"),
+    )

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from plurel_rt.attention import KINDS, Kind, attend, dense_structure, visible_pairs
 
 
-def may_see(kind: Kind, column: Any, row: Any, links: set[tuple[int, int, int]], b: int, q: int, k: int) -> bool:
+def may_see(
+    kind: Kind, column: Any, row: Any, links: set[tuple[int, int, int]], b: int, q: int, k: int
+) -> bool:
     if row[b, q] < 0 or row[b, k] < 0:
         return False
     if kind == "column":

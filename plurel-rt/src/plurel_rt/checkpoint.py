@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -197,9 +198,11 @@ def read_state(path: Path) -> dict[str, Any]:
         CheckpointError: the file is missing or damaged.
     """
     file = path / STATE
+    if not zipfile.is_zipfile(file):
+        raise CheckpointError(f"{file} is not a training state that can be resumed: no such file, or damaged")
     try:
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{file} is not a training state that can be resumed: {error}") from error
     return state
 

@@ -23,6 +23,7 @@ from torch import nn
 from plurel_rt import baselines
 from plurel_rt.batch import from_sampler
 from plurel_rt.checkpoint import CheckpointInfo, load_model
+from plurel_rt.embedders import check_embedder, shared_embedder
 
 if TYPE_CHECKING:
     from plurel_sampler import Store
@@ -144,6 +145,7 @@ def predict_task(
     """
     from plurel_sampler import ContextConfig, Sampler, Target
 
+    check_embedder(info.embedder, shared_embedder([store], info.embedder["name"]), "the checkpoint")
     sampler = Sampler(
         [store],
         [Target(store=0, kind="task", name=task)],

@@ -33,11 +33,14 @@ class ContextParams:
         length: cells a sequence at most.
         width: children of a row that are followed at most.
         mode: `bfs`, breadth-first from the target's row.
+        children: which ones, where a row has more than `width`: a random sample (`sampled`), or those that became known
+            last (`recent`).
     """
 
     length: int = field(default=256, validator=positive)
     width: int = field(default=32, validator=positive)
     mode: Literal["bfs"] = "bfs"
+    children: Literal["sampled", "recent"] = "sampled"
 
 
 @frozen(kw_only=True)

@@ -41,6 +41,7 @@ from plurel_rt.checkpoint import (
     read_state,
     save_checkpoint,
 )
+from plurel_rt.embedders import check_embedder, shared_embedder
 from plurel_rt.recipe import Recipe, model_entry, resolve_stores
 from plurel_rt.targets import choose_targets
 
@@ -174,7 +175,7 @@ class _Run:
         self.recipe = resolve_stores(recipe)
         self.out = Path(self.recipe.out)
         self.stores = [Store.open(path) for path in self.recipe.stores]
-        self.embedder = _embedder(self.stores, self.recipe.embedder)
+        self.embedder = shared_embedder(self.stores, self.recipe.embedder)
         self.targets = choose_targets(self.stores, self.recipe.targets, self.recipe.encodings)
         self.train_data = self._sampler("train")
         self.held_out = self._sampler("val") if self.recipe.eval_every else None
@@ -220,13 +221,10 @@ class _Run:
     def _sampler(self, split: str) -> Sampler:
         from plurel_sampler import ContextConfig, Sampler
 
-        context = self.recipe.context
         return Sampler(
             self.stores,
             self.targets,
-            ContextConfig(
-                length=context.length, width=context.width, mode=context.mode, seed=self.recipe.seed
-            ),
+            ContextConfig(**unstructure(self.recipe.context), seed=self.recipe.seed),
             embedder=self.recipe.embedder,
             split=split,
             batch_size=self.recipe.batch_size,
@@ -250,7 +248,7 @@ class _Run:
             raise TypeError(f"model {entry.id} made a {type(model).__name__}, not a torch module")
         if self.recipe.init:
             start = find_checkpoint(Path(self.recipe.init))
-            _check_embedder(read_info(start).embedder, self.embedder, start)
+            check_embedder(read_info(start).embedder, self.embedder, start)
             load_weights(model, start)
         return {"name": entry.id, "config": unstructure(config)}, model
 
@@ -370,7 +368,7 @@ class _Run:
 
     def _restore(self, checkpoint: Path) -> None:
         info = read_info(checkpoint)
-        _check_embedder(info.embedder, self.embedder, checkpoint)
+        check_embedder(info.embedder, self.embedder, checkpoint)
         state = read_state(checkpoint)
         self.optimizer.load_state_dict(state["optimizer"])
         self.cursor = Cursor(**state["cursor"])
@@ -385,34 +383,6 @@ def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]
     matrices = [p for p in model.parameters() if p.dim() >= 2]
     vectors = [p for p in model.parameters() if p.dim() < 2]
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-
-
-def _embedder(stores: list[Store], name: str) -> dict[str, Any]:
-    """Name, width and fingerprint of the vectors that every store must have.
-
-    Raises:
-        ConfigError: a store has none of that name, or another embedder's.
-    """
-    found: dict[str, Any] | None = None
-    for store in stores:
-        by_name = store.info["embeddings"]
-        if name not in by_name:
-            raise ConfigError(
-                f"store {store.path} has no vectors of embedder {name!r}; it has: {', '.join(by_name) or 'none'}", ".embedder"
-            )
-        mine = {"name": name, **{key: by_name[name][key] for key in ("width", "fingerprint")}}
-        if found is not None and mine != found:
-            raise ConfigError(
-                f"store {store.path} was embedded by {mine}, the stores before it by {found}; embed them alike", ".embedder"
-            )
-        found = mine
-    assert found is not None
-    return found
-
-
-def _check_embedder(theirs: dict[str, Any], ours: dict[str, Any], checkpoint: Path) -> None:
-    if theirs != ours:
-        raise CheckpointError(f"{checkpoint} was trained on vectors of {theirs}; these stores have {ours}")
 
 
 def _keep_lines_up_to(file: Path, step: int) -> None:

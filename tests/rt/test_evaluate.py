@@ -1,0 +1,118 @@
+"""Scores: RelBench's numbers, of the right rows, in the right units."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from attrs import evolve
+from plurel.errors import RequestError, UnknownNameError
+from plurel_sampler import Store
+
+from plurel_rt import baselines
+from plurel_rt.checkpoint import load_model
+from plurel_rt.evaluate import evaluate, measure, predict_task, score_table, write_scores
+from plurel_rt.recipe import Recipe
+from plurel_rt.trainer import pretrain
+
+
+@pytest.fixture(scope="module")
+def trained(shop_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    pretrain(
+        Recipe(
+            stores=(str(shop_store),),
+            targets=("tasks",),
+            model={"name": "rt-plurel", "dim": 16, "depth": 2, "heads": 2, "ff": 32},
+            batch_size=16,
+            steps=80,
+            lr=5e-3,
+            threads=1,
+            out=str(out),
+        )
+    )
+    return out
+
+
+def test_metrics_equal_hand_computation() -> None:
+    truth = np.array([0.0, 0.0, 1.0, 1.0])
+    # of the four pairs (0, 1), three are in order and one is tied: (3 + 1/2) / 4
+    assert measure("AUROC", truth, np.array([0.1, 0.5, 0.5, 0.9]), 1.0) == pytest.approx(0.875)
+    assert measure("AUROC", np.ones(3), np.ones(3), 1.0) is None
+    assert measure("nMAE", np.array([1.0, 5.0]), np.array([2.0, 2.0]), 4.0) == pytest.approx((1 + 3) / 2 / 4)
+    assert measure("nMAE", np.ones(2), np.ones(2), 0.0) is None
+
+
+def test_every_row_of_the_split_is_predicted_once_with_its_own_truth(trained: Path, shop_store: Path) -> None:
+    model, info = load_model(trained)
+    store = Store.open(shop_store)
+    for task in ("visits-sales", "visits-good"):
+        first, last = store.tasks[task].splits["test"]
+        found = predict_task(model, info, store, task, "test", batch_size=7)
+        assert found.rows.tolist() == list(range(first, last))
+        np.testing.assert_allclose(found.truth, baselines.labels(store, task)[found.rows], atol=1e-4)
+    assert set(np.round(found.truth)) == {0.0, 1.0}
+    assert ((found.predicted > 0) & (found.predicted < 1)).all()
+
+
+def test_a_limit_takes_the_same_rows_each_time_and_batches_change_nothing(trained: Path, shop_store: Path) -> None:
+    model, info = load_model(trained)
+    store = Store.open(shop_store)
+    few = predict_task(model, info, store, "visits-sales", "test", limit=10, batch_size=3)
+    again = predict_task(model, info, store, "visits-sales", "test", limit=10, batch_size=10)
+    every = predict_task(model, info, store, "visits-sales", "test")
+    assert few.rows.tolist() == again.rows.tolist()
+    assert len(set(few.rows)) == 10
+    np.testing.assert_allclose(few.predicted, again.predicted, rtol=1e-4)
+    np.testing.assert_allclose(few.predicted, every.predicted[np.isin(every.rows, few.rows)], rtol=1e-4)
+
+
+def test_scores_stand_beside_baselines_on_the_same_rows(trained: Path, shop_store: Path, tmp_path: Path) -> None:
+    scores = evaluate(trained, shop_store)
+    assert [(score.task, score.metric, score.rows) for score in scores] == [
+        ("visits-sales", "nMAE", 48),
+        ("visits-good", "AUROC", 48),
+    ]
+    sales, good = scores
+    assert good.trivial == 0.5
+    # the shops' quality is on their rows, so whoever reads them beats the trivial guess
+    for score in (sales.model, sales.tree):
+        assert score is not None
+        assert sales.trivial is not None
+        assert score < sales.trivial
+    assert sales.model == pytest.approx(
+        np.abs(sales.predictions.truth - sales.predictions.predicted).mean()
+        / baselines.labels(Store.open(shop_store), "visits-sales")[:144].std(ddof=1)
+    )
+
+    columns, rows = score_table(scores)
+    assert len(rows) == 2
+    assert all(len(row) == len(columns) for row in rows)
+
+    store = Store.open(shop_store)
+    write_scores(scores, store, tmp_path / "scores")
+    document = json.loads((tmp_path / "scores" / "scores.json").read_text())
+    assert document["scores"][1] == good.to_dict()
+    with (tmp_path / "scores" / "shops__visits-good.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert list(lines[0]) == ["visit", "ts", "label"]
+    assert [int(line["visit"]) for line in lines] == list(range(192, 240))
+    assert lines[0]["ts"].startswith("2020-07-11")
+    assert float(lines[0]["label"]) == good.predictions.predicted[0]
+
+
+def test_what_cannot_be_scored_is_said(trained: Path, shop_store: Path) -> None:
+    with pytest.raises(UnknownNameError, match="no task 'visits'; its tasks are: visits-sales, visits-good"):
+        evaluate(trained, shop_store, tasks=["visits"])
+    with pytest.raises(RequestError, match="unknown split 'tets'"):
+        evaluate(trained, shop_store, split="tets")
+
+
+def test_vectors_of_another_embedder_are_refused(trained: Path, shop_store: Path) -> None:
+    model, info = load_model(trained)
+    other = evolve(info, embedder={**info.embedder, "fingerprint": "hashed-2-16"})
+    with pytest.raises(RequestError, match="hashed-2-16"):
+        predict_task(model, other, Store.open(shop_store), "visits-good", "test")

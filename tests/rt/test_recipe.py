@@ -1,0 +1,67 @@
+"""Recipes: strict, with paths; shipped ones are whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from plurel.config.convert import structure
+from plurel.errors import ConfigError, RequestError, UnknownNameError
+
+from plurel_rt.recipe import Recipe, load_recipe, resolve_stores, shipped_recipes
+
+
+def written(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(text)
+    return str(file)
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_shipped_recipes_load_and_round_trip(name: str) -> None:
+    recipe = load_recipe(name)
+    assert structure(recipe.to_dict(), Recipe) == recipe
+    assert set(recipe.model) == {"name", "dim", "depth", "heads", "ff", "decoders"}
+
+
+def test_assignments_stand_above_the_file(tmp_path: Path) -> None:
+    recipe = load_recipe(written(tmp_path, "lr: 0.1\nmodel: {name: rt-plurel, dim: 32}\n"), ["model.depth=3", "lr=0.2"])
+    assert (recipe.lr, recipe.model["dim"], recipe.model["depth"]) == (0.2, 32, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("step: 5", r"unknown key 'step'; closest: steps @ \$"),
+        ("steps: 1.5", r"an integer, got 1.5 @ \$\.steps"),
+        ("steps: 0", r"@ \$"),
+        ("context: {lenght: 5}", r"unknown key 'lenght'; closest: length @ \$\.context"),
+        ("model: {name: rt-plurel, dimm: 5}", r"unknown key 'dimm'; closest: dim @ \$\.model"),
+        ("model: {name: rt-plurel, dim: 10, heads: 4}", r"not a multiple of heads 4.*@ \$\.model"),
+        ("model: {dim: 5}", r"a model is a name with parameters.*@ \$\.model"),
+        ("model: {name: rt-plurel, seed: 5}", r"'seed' of a model is set by the run.*@ \$\.model\.seed"),
+        ("balance: even", r"@ \$\.balance"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_path(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(written(tmp_path, text))
+
+
+def test_an_unknown_model_names_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="rt-plurell.*rt-plurel"):
+        load_recipe(written(tmp_path, "model: {name: rt-plurell}"))
+
+
+def test_an_unknown_recipe_names_the_shipped_ones() -> None:
+    with pytest.raises(RequestError, match="no recipe 'tinny'.*synthetic, tiny"):
+        load_recipe("tinny")
+
+
+def test_stores_are_found_by_pattern_once_each(tmp_path: Path, shop_store: Path) -> None:
+    recipe = resolve_stores(Recipe(stores=(str(shop_store), f"{shop_store.parent}/*")))
+    assert recipe.stores == (str(shop_store),)
+    with pytest.raises(ConfigError, match=r"no packed store at .*@ \$\.stores\[1\]"):
+        resolve_stores(Recipe(stores=(str(shop_store), f"{tmp_path}/*")))
+    with pytest.raises(ConfigError, match=r"at least one store.*@ \$\.stores"):
+        resolve_stores(Recipe())

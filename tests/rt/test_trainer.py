@@ -1,0 +1,182 @@
+"""Training: the loss falls, a resumed run ends in the same bits, an interrupted one leaves whole checkpoints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from attrs import evolve
+from plurel.errors import ConfigError
+from plurel_sampler import Store
+from safetensors.torch import load_file
+
+from plurel_rt.checkpoint import CheckpointError, checkpoint_dir, list_checkpoints, read_info, read_state
+from plurel_rt.recipe import Recipe
+from plurel_rt.targets import choose_targets
+from plurel_rt.trainer import StepReport, one_cycle, pretrain
+
+
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    return load_file(checkpoint / "model.safetensors")
+
+
+def metrics(recipe: Recipe) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (Path(recipe.out) / "metrics.jsonl").read_text().splitlines()]
+
+
+def assert_equal_states(a: Any, b: Any, at: str = "state") -> None:
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), at
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), at
+        for key in a:
+            assert_equal_states(a[key], b[key], f"{at}.{key}")
+    elif isinstance(a, list):
+        for index, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_equal_states(x, y, f"{at}[{index}]")
+    else:
+        assert a == b, at
+
+
+def test_the_loss_falls(recipe: Recipe) -> None:
+    seen: list[StepReport] = []
+    report = pretrain(evolve(recipe, steps=80, targets=("visits-sales",)), on_step=seen.append)
+    losses = [step.loss for step in seen]
+    assert len(losses) == 80
+    assert sum(losses[-20:]) < 0.6 * sum(losses[:20])
+    assert report is not None
+    assert report.loss == losses[-1]
+
+
+def test_a_resumed_run_ends_in_the_same_bits(recipe: Recipe, tmp_path: Path) -> None:
+    through = evolve(recipe, steps=8, save_every=4, eval_every=4, keep=3, out=str(tmp_path / "through"))
+    pretrain(through)
+    cut = evolve(through, out=str(tmp_path / "cut"))
+
+    class Stop(Exception):  # noqa: N818
+        pass
+
+    def stop_after_six(report: StepReport) -> None:
+        if report.step == 6:
+            raise Stop
+
+    with pytest.raises(Stop):
+        pretrain(cut, on_step=stop_after_six)
+    assert [path.name for path in list_checkpoints(Path(cut.out))] == ["step-00000004"]
+    report = pretrain(cut, resume=Path(cut.out))
+
+    assert report is not None
+    assert report.steps == 8
+    whole = checkpoint_dir(Path(through.out), 8)
+    assert_equal_states(weights(report.checkpoint), weights(whole))
+    assert_equal_states(read_state(report.checkpoint), read_state(whole))
+    assert metrics(cut) == metrics(through)
+
+
+def test_a_resume_crosses_epochs(recipe: Recipe, tmp_path: Path) -> None:
+    """144 training rows at 32 a step are an epoch of 5 steps, the last one smaller."""
+    through = evolve(
+        recipe, targets=("visits-sales",), batch_size=16, accumulate=2, steps=7, save_every=6, keep=2,
+        out=str(tmp_path / "through"),
+    )
+    pretrain(through)
+    before, after = (read_state(path) for path in list_checkpoints(Path(through.out)))
+    assert before["cursor"]["epoch"] == 1
+    resumed = evolve(through, out=str(tmp_path / "resumed"))
+    pretrain(resumed, resume=checkpoint_dir(Path(through.out), 6))
+    assert_equal_states(read_state(checkpoint_dir(Path(resumed.out), 7)), after)
+
+
+def test_threads_of_the_sampler_change_nothing(recipe: Recipe, tmp_path: Path) -> None:
+    one = pretrain(recipe)
+    two = pretrain(evolve(recipe, threads=2, out=str(tmp_path / "two")))
+    assert one is not None
+    assert two is not None
+    assert_equal_states(weights(one.checkpoint), weights(two.checkpoint))
+
+
+def test_accumulated_batches_give_the_gradient_of_one_large_batch(recipe: Recipe, tmp_path: Path) -> None:
+    """Equal up to the order of float additions; one SGD-like step is compared through the first loss and norm."""
+    large: list[StepReport] = []
+    small: list[StepReport] = []
+    pretrain(evolve(recipe, steps=1, batch_size=16), on_step=large.append)
+    pretrain(evolve(recipe, steps=1, batch_size=8, accumulate=2, out=str(tmp_path / "b")), on_step=small.append)
+    assert small[0].loss == pytest.approx(large[0].loss, rel=1e-5)
+    assert small[0].grad_norm == pytest.approx(large[0].grad_norm, rel=1e-4)
+    assert small[0].sequences == large[0].sequences == 16
+
+
+def test_a_run_says_what_it_was_and_keeps_its_last_checkpoints(recipe: Recipe) -> None:
+    report = pretrain(evolve(recipe, steps=4, save_every=1, keep=2))
+    assert report is not None
+    assert [path.name for path in list_checkpoints(report.out)] == ["step-00000003", "step-00000004"]
+    info = read_info(report.checkpoint)
+    assert info.step == 4
+    assert info.model["name"] == "plurel-rt:rt-plurel"
+    assert info.model["config"]["text_width"] == 16
+    assert info.embedder == {"name": "hashed", "width": 16, "fingerprint": "hashed-1-16"}
+    assert info.recipe["batch_size"] == 8
+    assert [record["id"] for record in info.provenance] == ["plurel-rt:rt-plurel"]
+    assert not list(Path(recipe.out).rglob("*.tmp"))
+
+
+def test_training_goes_on_from_another_runs_weights(recipe: Recipe, tmp_path: Path) -> None:
+    first = pretrain(evolve(recipe, steps=2))
+    assert first is not None
+    steps: list[StepReport] = []
+    pretrain(
+        evolve(recipe, steps=1, lr=1e-12, init=str(first.checkpoint), seed=9, out=str(tmp_path / "on")),
+        on_step=steps.append,
+    )
+    after = weights(checkpoint_dir(tmp_path / "on", 1))
+    for name, tensor in weights(first.checkpoint).items():
+        torch.testing.assert_close(after[name], tensor, rtol=0, atol=1e-8)
+
+
+def test_global_generators_stay_where_they_were(recipe: Recipe) -> None:
+    torch.rand(2)
+    before = torch.get_rng_state()
+    pretrain(evolve(recipe, steps=1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_finished_run_is_not_resumed(recipe: Recipe) -> None:
+    pretrain(evolve(recipe, steps=1))
+    with pytest.raises(ConfigError, match=r"done all 1 steps already.*@ \$\.steps"):
+        pretrain(evolve(recipe, steps=1), resume=Path(recipe.out))
+
+
+def test_a_resume_from_nowhere_says_so(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="is no checkpoint"):
+        pretrain(recipe, resume=tmp_path / "nowhere")
+
+
+def test_an_unknown_embedder_names_those_of_the_store(recipe: Recipe) -> None:
+    with pytest.raises(ConfigError, match=r"no vectors of embedder 'glove'; it has: hashed @ \$\.embedder"):
+        pretrain(evolve(recipe, embedder="glove"))
+
+
+def test_targets_are_columns_without_times_and_tasks(shop_store: Path) -> None:
+    stores = [Store.open(shop_store)]
+    names = [target.name for target in choose_targets(stores, ("columns", "tasks"), ("number", "boolean", "datetime"))]
+    assert names == [
+        "shops.size", "visits.sales", "visits.sunny", "visits.echo", "visits.told", "visits-good", "visits-sales",
+    ]  # fmt: skip
+    assert [t.name for t in choose_targets(stores, ("visits.sunny", "visits-good"), ())] == ["visits.sunny", "visits-good"]
+    with pytest.raises(ConfigError, match=r"unknown target 'visits.rainy'.*@ \$\.targets\[1\]"):
+        choose_targets(stores, ("columns", "visits.rainy"), ("number",))
+    with pytest.raises(ConfigError, match="hold nothing"):
+        choose_targets(stores, ("columns",), ())
+
+
+def test_the_learning_rate_rises_then_falls() -> None:
+    recipe = Recipe(steps=100, warmup=0.2, lr=1.0)
+    rates = [one_cycle(step, recipe) for step in range(100)]
+    assert rates[0] == pytest.approx(0.04)
+    assert max(rates) == rates[20] == 1.0
+    assert all(a < b for a, b in zip(rates[:20], rates[1:21], strict=True))
+    assert all(a > b for a, b in zip(rates[20:-1], rates[21:], strict=True))
+    assert one_cycle(0, Recipe(steps=1, warmup=0.0, lr=1.0)) == 1.0
