@@ -118,6 +118,8 @@ def test_a_directory_that_is_there_is_never_overwritten(write_shop: Write) -> No
         ("customer_id", ["a"] * 90, "must hold row numbers"),
         ("order_id", range(1, 91), r"orders\.order_id must be 0\.\.89 in row order"),
         ("ordered_at", range(90), r"orders\.ordered_at must hold timestamps, not int64"),
+        ("ordered_at", pd.date_range("2020", periods=90)[::-1], "orders must be sorted by ordered_at"),
+        ("ordered_at", [pd.NaT, *pd.date_range("2020", periods=89)], "rows without one last"),
         ("ordered_at", pd.date_range("2020", periods=90, tz="UTC"), r"orders\.ordered_at has a time zone"),
     ],
 )

@@ -77,6 +77,11 @@ def keyed(
             frame[name] = frame[name].astype("datetime64[us]")
     if time_column is not None and frame[time_column].dtype.kind != "M":
         raise DatabaseError(f"{where}.{time_column} must hold timestamps, not {frame[time_column].dtype}")
+    if time_column is not None and primary_key is not None:
+        # Rows without a time are dropped by RelBench; standing last, they move nobody's row number.
+        known = frame[time_column].dropna()
+        if not known.is_monotonic_increasing or not known.index.equals(frame.index[: len(known)]):
+            raise DatabaseError(f"{where} must be sorted by {time_column}, rows without one last")
     return frame
 
 
