@@ -77,8 +77,10 @@ def test_help_shows_what_is_not_installed_with_the_line_that_installs_it(
     monkeypatch.setattr("plurel._siblings.is_installed", lambda name: name == "plurel-core")
     _, out, _ = run("--help")
     assert "Not installed (python -m pip install " in out
-    for line, command in (("plurel-rt):", "pretrain"), ("plurel-sampler-rs):", "preprocess")):
+    for line, command in (("/plurel-rt):", "pretrain"), ("install /", "preprocess")):
         assert out.index(line) < out.index(f"  {command} ")
+    (rt,) = [line for line in out.splitlines() if line.endswith("/plurel-rt):")]
+    assert "/plurel-sampler-rs " in rt
     code, out, err = run("pretrain", "recipe.yaml")
     assert (code, out) == (2, "")
     assert err.startswith(

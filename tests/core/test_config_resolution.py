@@ -99,6 +99,12 @@ OTHER = plugin("other-dist", contribution("activations", "bump", BumpParams, ("G
 LEDGER = Ledger([*built_ins(), OTHER])
 
 
+@pytest.fixture(autouse=True)
+def siblings_count_as_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is installed here beside core makes no difference."""
+    monkeypatch.setattr("plurel._siblings.is_installed", lambda name: True)
+
+
 def activations(*names: Any, weights: list[float] | None = None) -> Config:
     return Config(scm_params=SCMParams(activation_choices=Choices("set", names, weights)))
 

@@ -49,6 +49,9 @@ KINDS = {
 """Kinds whose first built-ins come from a sibling."""
 
 
+_NEEDS = {"plurel-rt": ("plurel-sampler-rs",)}
+
+
 def is_installed(distribution: str) -> bool:
     """Whether a distribution is installed, by its metadata; nothing is imported."""
     try:
@@ -59,11 +62,16 @@ def is_installed(distribution: str) -> bool:
 
 
 def install_line(*distributions: str) -> str:
-    """The command that installs siblings: from the clone that core was installed from, where there is one."""
+    """The command that installs siblings: from the clone that core was installed from, where there is one.
+
+    Siblings that they need and that are missing too stand in it, because no index has them.
+    """
+    needed = [need for name in distributions for need in _NEEDS.get(name, ()) if not is_installed(need)]
+    wanted = dict.fromkeys([*needed, *distributions])
     root = _clone()
     if root is not None:
-        return "python -m pip install " + " ".join(str(root / name) for name in distributions)
-    folders = " ".join(f"./{name}" for name in distributions)
+        return "python -m pip install " + " ".join(str(root / name) for name in wanted)
+    folders = " ".join(f"./{name}" for name in wanted)
     return f"python -m pip install {folders}   (in a clone of the plurel repository)"
 
 

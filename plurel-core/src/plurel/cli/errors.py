@@ -38,14 +38,14 @@ def report(error: BaseException) -> int:
         _say(f"error: {_plain(error)}")
         return REQUEST_WRONG
     if any(hasattr(error, place) for place in _PLACES):
-        _say(f"error: {error}{_place(error)}")
+        _say(f"error: {_plain(error)}{_place(error)}")
         return FAILED
     if isinstance(error, OSError) and error.filename is not None:
         _say(f"error: {error.strerror}: {error.filename}")
         return FAILED
     _say(
-        f"error: {type(error).__name__}: {error} (this was not foreseen; the same command with --traceback "
-        "shows where it happened)"
+        f"error: {type(error).__name__}: {_plain(error)} (this was not foreseen; the same command with "
+        "--traceback shows where it happened)"
     )
     return FAILED
 

@@ -98,10 +98,8 @@ def _say_kind(say: Reporter, kind: str, entries: list[Entry]) -> None:
     if not entries:
         return
     say.result("")
-    rows = [
-        (entry.name, entry.dist, ", ".join(entry.record.aliases), entry.record.summary) for entry in entries
-    ]
-    say.table(kind, ["name", "distribution", "aliases", "summary"], rows)
+    rows = [(entry.name, entry.dist, entry.record.summary) for entry in entries]
+    say.table(kind, ["name", "distribution", "summary"], rows)
 
 
 def _plugin_document(row: PluginRow) -> dict[str, Any]:
