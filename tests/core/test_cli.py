@@ -293,7 +293,7 @@ def test_a_reporter_keeps_words_from_the_document(capsys: pytest.CaptureFixture[
     say.emit({"a": 1})
     out, err = capsys.readouterr()
     assert json.loads(out) == {"a": 1}
-    assert err == "packing ...\npacking table t (1 of 2)\npacking table t: done\na word\n"
+    assert err == "packing ...\npacking table t (1 of 2)\npacking: done\na word\n"
 
 
 def test_a_reporter_prints_plain_tables_where_there_is_no_terminal(

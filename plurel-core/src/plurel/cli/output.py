@@ -113,13 +113,11 @@ class Progress:
             words: what happens now, where that has changed.
         """
         self.done += steps
-        if words is not None:
-            self.words = words
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, advance=steps, description=self.words)
+            self._bar.update(self._task, advance=steps, description=words)
         elif words is not None and not self._quiet:
             of = "" if self.total is None else f" of {self.total}"
-            _write(sys.stderr, f"{self.words} ({self.done}{of})")
+            _write(sys.stderr, f"{words} ({self.done}{of})")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
