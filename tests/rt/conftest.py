@@ -1,4 +1,5 @@
-"""Hand-made batches in the sampler's form, so that the model's tests need no store; and one small store for the rest."""
+"""Hand-made batches in the sampler's form, so that the model's tests need no store; and one small store for
+the rest."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from plurel_sampler import Column, HashedEmbedder, Table, Task, build_store
 
 from plurel_rt.recipe import ContextParams, Recipe
+from plurel_sampler import Column, HashedEmbedder, Table, Task, build_store
 
 NUMBER, TEXT, DATETIME, BOOLEAN, CATEGORY = range(5)
 TEXTUAL = (TEXT, CATEGORY)
@@ -41,7 +42,7 @@ def sampler_batch(
     width: int = 8,
     targets: tuple[int, ...] = (NUMBER, BOOLEAN, DATETIME, CATEGORY, TEXT),
 ) -> Any:
-    """Random rows of up to four cells, each pointing at up to two other rows; as `plurel_sampler.Batch` lays them out."""
+    """Random rows of up to four cells, each pointing at up to two others, as the sampler lays them out."""
     strings = 12
     batch = SimpleNamespace(
         value=np.zeros((sequences, length), np.float32),
@@ -107,7 +108,9 @@ def shop_tables(rows: int = 240) -> tuple[list[Table], list[Task]]:
     tables = [
         Table(
             "shops",
-            pa.table({"id": range(shops), "size": quality * 3.0, "kind": [f"kind {i % 3}" for i in range(shops)]}),
+            pa.table(
+                {"id": range(shops), "size": quality * 3.0, "kind": [f"kind {i % 3}" for i in range(shops)]}
+            ),
             primary_key="id",
         ),
         Table(
@@ -129,16 +132,38 @@ def shop_tables(rows: int = 240) -> tuple[list[Table], list[Task]]:
             columns={"echo": Column(known_at="told"), "told": Column(known_at="told")},
         ),
     ]
-    cut = {"train": slice(0, rows * 6 // 10), "val": slice(rows * 6 // 10, rows * 8 // 10), "test": slice(rows * 8 // 10, rows)}
+    cut = {
+        "train": slice(0, rows * 6 // 10),
+        "val": slice(rows * 6 // 10, rows * 8 // 10),
+        "test": slice(rows * 8 // 10, rows),
+    }
 
     def labels(values: Any) -> dict[Any, Any]:
         every = {"visit": np.arange(rows), "ts": at, "label": values}
-        return {split: pa.table({name: column[part] for name, column in every.items()}) for split, part in cut.items()}
+        return {
+            split: pa.table({name: column[part] for name, column in every.items()})
+            for split, part in cut.items()
+        }
 
     tasks = [
-        Task("visits-sales", "visits", "visit", "ts", "label", "regression", labels(sales), hidden_columns=["sales"]),
         Task(
-            "visits-good", "visits", "visit", "ts", "label", "binary_classification", labels(sales > 10.0),
+            "visits-sales",
+            "visits",
+            "visit",
+            "ts",
+            "label",
+            "regression",
+            labels(sales),
+            hidden_columns=["sales"],
+        ),
+        Task(
+            "visits-good",
+            "visits",
+            "visit",
+            "ts",
+            "label",
+            "binary_classification",
+            labels(sales > 10.0),
             hidden_columns=["sales"],
         ),
     ]
@@ -151,7 +176,11 @@ def shop_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     moment = dt.datetime(2020, 1, 1) + dt.timedelta(days=144)  # noqa: DTZ001
     out = tmp_path_factory.mktemp("stores") / "shops"
     build_store(
-        out, tables, tasks, val_timestamp=moment, test_timestamp=moment + dt.timedelta(days=48),
+        out,
+        tables,
+        tasks,
+        val_timestamp=moment,
+        test_timestamp=moment + dt.timedelta(days=48),
         embedder=HashedEmbedder(16),
     )
     return out

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from plurel_sampler import Store
 from sklearn.metrics import mean_absolute_error
 
 from plurel_rt import baselines
+from plurel_sampler import Store
 
 
 @pytest.fixture(scope="module")

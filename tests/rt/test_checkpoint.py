@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from plurel.plugins import get_ledger
 
+from plurel.plugins import get_ledger
 from plurel_rt.batch import from_sampler
 from plurel_rt.checkpoint import (
     CheckpointError,

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from plurel.cli import main
 
+from plurel.cli import main
 from plurel_rt import demo, trainer
 from plurel_rt.checkpoint import list_checkpoints
 from plurel_rt.plot import loss_curve, read_metrics
+from plurel_rt.reports import StepReport
 
 
 def sets(store: Path, out: Path, *more: str) -> list[str]:
     assignments = [
-        f"stores=[{store}]", f"out={out}", "steps=4", "save_every=2", "eval_every=0", "batch_size=4", "threads=1",
-        "model.dim=8", "model.ff=8", "context.length=16", *more,
+        f"stores=[{store}]", f"out={out}", "steps=4", "save_every=2", "eval_every=0", "batch_size=4",
+        "threads=1", "model.dim=8", "model.ff=8", "context.length=16", *more,
     ]  # fmt: skip
     return [word for assignment in assignments for word in ("--set", assignment)]
 
@@ -46,7 +47,14 @@ def test_a_person_gets_words_and_a_table(
     said = capsys.readouterr()
     assert "loss of the last step" in said.out
     assert "training tiny: loss" in said.err
-    arguments = ["--checkpoint", str(tmp_path / "run"), "--store", str(shop_store), "--out", str(tmp_path / "scores")]
+    arguments = [
+        "--checkpoint",
+        str(tmp_path / "run"),
+        "--store",
+        str(shop_store),
+        "--out",
+        str(tmp_path / "scores"),
+    ]
     assert main(["evaluate", *arguments]) == 0
     assert "zero-shot model" in capsys.readouterr().out
     assert sorted(file.name for file in (tmp_path / "scores").iterdir()) == [
@@ -54,7 +62,9 @@ def test_a_person_gets_words_and_a_table(
     ]  # fmt: skip
 
 
-def test_a_wrong_request_exits_2_with_its_path(shop_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_request_exits_2_with_its_path(
+    shop_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["pretrain", "tiny", *sets(shop_store, tmp_path / "run", "stepps=3")]) == 2
     assert "unknown key 'stepps'; closest: steps @ $" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
@@ -65,7 +75,7 @@ def test_an_interrupt_exits_130_and_the_last_checkpoint_is_whole(
 ) -> None:
     plain = trainer._Run._train_step
 
-    def interrupted(self: trainer._Run, data: object) -> trainer.StepReport:
+    def interrupted(self: trainer._Run, data: object) -> StepReport:
         if self.step == 3:
             raise KeyboardInterrupt
         return plain(self, data)  # type: ignore[arg-type]
@@ -74,14 +84,19 @@ def test_an_interrupt_exits_130_and_the_last_checkpoint_is_whole(
         patch.setattr(trainer._Run, "_train_step", interrupted)
         assert main(["pretrain", "tiny", *sets(shop_store, tmp_path / "run")]) == 130
     assert [path.name for path in list_checkpoints(tmp_path / "run")] == ["step-00000002"]
-    assert main(["pretrain", "tiny", "--resume", str(tmp_path / "run"), *sets(shop_store, tmp_path / "run")]) == 0
+    assert (
+        main(["pretrain", "tiny", "--resume", str(tmp_path / "run"), *sets(shop_store, tmp_path / "run")])
+        == 0
+    )
     assert [line["step"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_a_launcher_runs_the_module_in_every_rank(shop_store: Path, tmp_path: Path, ranks: int) -> None:
-    launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--num_processes", str(ranks)]
-    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]
+    options = {"num_processes": ranks, "num_machines": 1, "mixed_precision": "no", "dynamo_backend": "no"}
+    launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
+    launch += [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    launch += ["--num_cpu_threads_per_process", "1"]
     if ranks > 1:
         launch += ["--multi_gpu", "--main_process_port", "0"]
     elif not torch.accelerator.is_available():
@@ -104,7 +119,9 @@ def test_the_curve_is_a_picture(tmp_path: Path) -> None:
     assert file.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_demo_names_everything_that_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_names_everything_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["demo"]) == 2
     said = capsys.readouterr().err
@@ -113,14 +130,17 @@ def test_the_demo_names_everything_that_is_missing(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_plugin_brings_no_torch() -> None:
-    code = "import sys, plurel_rt.plugin, plurel_rt; assert not {'torch', 'pandas', 'sklearn'} & set(sys.modules)"
+    heavy = "{'torch', 'pandas', 'sklearn'}"
+    code = f"import sys, plurel_rt.plugin, plurel_rt; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_sampler_of_another_interface_is_refused() -> None:
     import plurel_rt
 
-    with pytest.raises(plurel_rt.NotInstalledError, match=r"plurel-rt 0\.1\.0 needs plurel-sampler-rs with interface 1"):
+    with pytest.raises(
+        plurel_rt.NotInstalledError, match=r"plurel-rt 0\.1\.0 needs plurel-sampler-rs with interface 1"
+    ):
         plurel_rt.check_sampler_abi(7)
     assert plurel_rt.RelationalTransformer.__name__ == "RelationalTransformer"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

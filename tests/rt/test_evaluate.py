@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attrs import evolve
-from plurel.errors import RequestError, UnknownNameError
-from plurel_sampler import Store
 
+from plurel.errors import RequestError, UnknownNameError
 from plurel_rt import baselines
 from plurel_rt.checkpoint import load_model
 from plurel_rt.evaluate import evaluate, measure, predict_task, score_table, write_scores
 from plurel_rt.recipe import Recipe
 from plurel_rt.trainer import pretrain
+from plurel_sampler import Store
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,9 @@ def test_every_row_of_the_split_is_predicted_once_with_its_own_truth(trained: Pa
     assert ((found.predicted > 0) & (found.predicted < 1)).all()
 
 
-def test_a_limit_takes_the_same_rows_each_time_and_batches_change_nothing(trained: Path, shop_store: Path) -> None:
+def test_a_limit_takes_the_same_rows_each_time_and_batches_change_nothing(
+    trained: Path, shop_store: Path
+) -> None:
     model, info = load_model(trained)
     store = Store.open(shop_store)
     few = predict_task(model, info, store, "visits-sales", "test", limit=10, batch_size=3)
@@ -70,7 +72,9 @@ def test_a_limit_takes_the_same_rows_each_time_and_batches_change_nothing(traine
     np.testing.assert_allclose(few.predicted, every.predicted[np.isin(every.rows, few.rows)], rtol=1e-4)
 
 
-def test_scores_stand_beside_baselines_on_the_same_rows(trained: Path, shop_store: Path, tmp_path: Path) -> None:
+def test_scores_stand_beside_baselines_on_the_same_rows(
+    trained: Path, shop_store: Path, tmp_path: Path
+) -> None:
     scores = evaluate(trained, shop_store)
     assert [(score.task, score.metric, score.rows) for score in scores] == [
         ("visits-sales", "nMAE", 48),

@@ -1,4 +1,5 @@
-"""What the transformer must not depend on, what it must never read, and the names that published weights have."""
+"""What the transformer must not depend on, what it must never read, and the names that published weights
+have."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from plurel.config.convert import structure
 from plurel.errors import ConfigError, RequestError, UnknownNameError
-
 from plurel_rt.recipe import Recipe, load_recipe, resolve_stores, shipped_recipes
 
 
@@ -25,7 +25,9 @@ def test_shipped_recipes_load_and_round_trip(name: str) -> None:
 
 
 def test_assignments_stand_above_the_file(tmp_path: Path) -> None:
-    recipe = load_recipe(written(tmp_path, "lr: 0.1\nmodel: {name: rt-plurel, dim: 32}\n"), ["model.depth=3", "lr=0.2"])
+    recipe = load_recipe(
+        written(tmp_path, "lr: 0.1\nmodel: {name: rt-plurel, dim: 32}\n"), ["model.depth=3", "lr=0.2"]
+    )
     assert (recipe.lr, recipe.model["dim"], recipe.model["depth"]) == (0.2, 32, 3)
 
 
@@ -49,12 +51,12 @@ def test_what_is_wrong_is_said_with_its_path(tmp_path: Path, text: str, message:
 
 
 def test_an_unknown_model_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(UnknownNameError, match="rt-plurell.*rt-plurel"):
+    with pytest.raises(UnknownNameError, match=r"rt-plurell.*rt-plurel"):
         load_recipe(written(tmp_path, "model: {name: rt-plurell}"))
 
 
 def test_an_unknown_recipe_names_the_shipped_ones() -> None:
-    with pytest.raises(RequestError, match="no recipe 'tinny'.*synthetic, tiny"):
+    with pytest.raises(RequestError, match=r"no recipe 'tinny'.*synthetic, tiny"):
         load_recipe("tinny")
 
 

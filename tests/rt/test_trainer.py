@@ -1,22 +1,25 @@
-"""Training: the loss falls, a resumed run ends in the same bits, an interrupted one leaves whole checkpoints."""
+"""Training: the loss falls, a resumed run ends in the same bits, an interrupted one leaves whole
+checkpoints."""
 
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from attrs import evolve
-from plurel.errors import ConfigError
-from plurel_sampler import Store
 from safetensors.torch import load_file
 
+from plurel.errors import ConfigError
 from plurel_rt.checkpoint import CheckpointError, checkpoint_dir, list_checkpoints, read_info, read_state
 from plurel_rt.recipe import Recipe
+from plurel_rt.reports import StepReport
 from plurel_rt.targets import choose_targets
-from plurel_rt.trainer import StepReport, one_cycle, pretrain
+from plurel_rt.trainer import one_cycle, pretrain
+from plurel_sampler import Store
 
 
 def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
@@ -79,7 +82,13 @@ def test_a_resumed_run_ends_in_the_same_bits(recipe: Recipe, tmp_path: Path) -> 
 def test_a_resume_crosses_epochs(recipe: Recipe, tmp_path: Path) -> None:
     """144 training rows at 32 a step are an epoch of 5 steps, the last one smaller."""
     through = evolve(
-        recipe, targets=("visits-sales",), batch_size=16, accumulate=2, steps=7, save_every=6, keep=2,
+        recipe,
+        targets=("visits-sales",),
+        batch_size=16,
+        accumulate=2,
+        steps=7,
+        save_every=6,
+        keep=2,
         out=str(tmp_path / "through"),
     )
     pretrain(through)
@@ -99,11 +108,14 @@ def test_threads_of_the_sampler_change_nothing(recipe: Recipe, tmp_path: Path) -
 
 
 def test_accumulated_batches_give_the_gradient_of_one_large_batch(recipe: Recipe, tmp_path: Path) -> None:
-    """Equal up to the order of float additions; one SGD-like step is compared through the first loss and norm."""
+    """Equal up to the order of float additions; one SGD-like step is compared through the first loss and
+    norm."""
     large: list[StepReport] = []
     small: list[StepReport] = []
     pretrain(evolve(recipe, steps=1, batch_size=16), on_step=large.append)
-    pretrain(evolve(recipe, steps=1, batch_size=8, accumulate=2, out=str(tmp_path / "b")), on_step=small.append)
+    pretrain(
+        evolve(recipe, steps=1, batch_size=8, accumulate=2, out=str(tmp_path / "b")), on_step=small.append
+    )
     assert small[0].loss == pytest.approx(large[0].loss, rel=1e-5)
     assert small[0].grad_norm == pytest.approx(large[0].grad_norm, rel=1e-4)
     assert small[0].sequences == large[0].sequences == 16
@@ -161,11 +173,18 @@ def test_an_unknown_embedder_names_those_of_the_store(recipe: Recipe) -> None:
 
 def test_targets_are_columns_without_times_and_tasks(shop_store: Path) -> None:
     stores = [Store.open(shop_store)]
-    names = [target.name for target in choose_targets(stores, ("columns", "tasks"), ("number", "boolean", "datetime"))]
+    names = [
+        target.name
+        for target in choose_targets(stores, ("columns", "tasks"), ("number", "boolean", "datetime"))
+    ]
     assert names == [
-        "shops.size", "visits.sales", "visits.sunny", "visits.echo", "visits.told", "visits-good", "visits-sales",
+        "shops.size", "visits.sales", "visits.sunny", "visits.echo", "visits.told",
+        "visits-good", "visits-sales",
     ]  # fmt: skip
-    assert [t.name for t in choose_targets(stores, ("visits.sunny", "visits-good"), ())] == ["visits.sunny", "visits-good"]
+    assert [t.name for t in choose_targets(stores, ("visits.sunny", "visits-good"), ())] == [
+        "visits.sunny",
+        "visits-good",
+    ]
     with pytest.raises(ConfigError, match=r"unknown target 'visits.rainy'.*@ \$\.targets\[1\]"):
         choose_targets(stores, ("columns", "visits.rainy"), ("number",))
     with pytest.raises(ConfigError, match="hold nothing"):
@@ -177,6 +196,6 @@ def test_the_learning_rate_rises_then_falls() -> None:
     rates = [one_cycle(step, recipe) for step in range(100)]
     assert rates[0] == pytest.approx(0.04)
     assert max(rates) == rates[20] == 1.0
-    assert all(a < b for a, b in zip(rates[:20], rates[1:21], strict=True))
-    assert all(a > b for a, b in zip(rates[20:-1], rates[21:], strict=True))
+    assert all(a < b for a, b in pairwise(rates[:21]))
+    assert all(a > b for a, b in pairwise(rates[20:]))
     assert one_cycle(0, Recipe(steps=1, warmup=0.0, lr=1.0)) == 1.0

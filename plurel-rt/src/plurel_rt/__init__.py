@@ -1,7 +1,7 @@
-"""Relational Transformers: model, heads, training, evaluation. Names are imported from their modules on first use.
+"""Relational Transformers: model, heads, training, evaluation; names are imported on first use.
 
-Importing this package is light (no torch) and checks that the installed `plurel_sampler` speaks the store and sampler
-interface that this version was written for.
+Importing this package is light (no torch) and checks that the installed `plurel_sampler` speaks the store and
+sampler interface that this version was written for.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def check_sampler_abi(found: object) -> None:
         NotInstalledError: names both versions.
     """
     if found != SAMPLER_ABI:
+        sampler = version("plurel-sampler-rs")
         raise NotInstalledError(
-            f"plurel-rt {version('plurel-rt')} needs plurel-sampler-rs with interface {SAMPLER_ABI}, but version "
-            f"{version('plurel-sampler-rs')} is installed, which has interface {found}; install the two from the same "
-            "commit of the repository"
+            f"plurel-rt {version('plurel-rt')} needs plurel-sampler-rs with interface {SAMPLER_ABI}; version "
+            f"{sampler} is installed, with interface {found}. Install both from one commit of the repository"
         )
 
 

@@ -1,8 +1,8 @@
 """Who attends to whom in a context, and the one function that attends.
 
-`Structure` says which cells a cell may look at, for each of the three kinds of attention; `attend` is the only place that
-turns queries, keys and values into an output, so it is where a faster backend goes. Dense masks only: nothing here plans
-groups or compiles kernels. Projections and norms live in `plurel_rt.model`.
+`Structure` says which cells a cell may look at, for each of the three kinds of attention; `attend` is the
+only place that turns queries, keys and values into an output, so it is where a faster backend goes. Dense
+masks only: nothing here plans groups or compiles kernels. Projections and norms live in `plurel_rt.model`.
 
 Shapes: B sequences, S cells a sequence, R rows a sequence, H heads, E = dim / H.
 """
@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.nn import functional
 
 Kind = Literal["column", "feature", "neighbour"]
-"""`column`: cells of the same column of the same table. `feature`: cells of the query's own row and of the rows it points
-at (its parents). `neighbour`: cells of the rows that point at the query's row (its children)."""
+"""`column`: cells of the same column of the same table. `feature`: cells of the query's own row and of the
+rows it points at (its parents). `neighbour`: cells of the rows that point at the query's row (its
+children)."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -28,8 +29,9 @@ class Structure:
     """The visible pairs of a batch as dense masks, and for each kind the queries that see any key at all.
 
     Attributes:
-        bias: kind -> `[B, 1, S, S]` float, 0 where the query (third axis) may see the key (last axis) and -inf where not; a
-            query that sees nothing has a row of zeros here (so that its softmax is finite) and False in `sees`.
+        bias: kind -> `[B, 1, S, S]` float, 0 where the query (third axis) may see the key (last axis) and
+            -inf where not; a query that sees nothing has a row of zeros here (so that its softmax is finite)
+            and False in `sees`.
         sees: kind -> `[B, 1, S, 1]` bool.
     """
 
@@ -94,7 +96,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, structure: Structure, kind
     """Scaled dot-product attention over the pairs that `kind` makes visible; scale 1 / sqrt(E).
 
     Args:
-        query: `[B, H, S, E]`; so are `key` and `value`.
+        query: `[B, H, S, E]`.
+        key: likewise.
+        value: likewise.
         structure: the batch's structure, of the same S and dtype.
         kind: which of its masks.
 

@@ -1,8 +1,8 @@
-"""What a zero-shot score has to stand beside: the trivial predictor, and gradient-boosted trees trained on the task.
+"""What a zero-shot score has to stand beside: the trivial predictor, and trees trained on the task.
 
-Both obey the rule that contexts obey: a row, and a column's cell, that is not known at the cutoff is not there. The trees
-see the cells of the entity's own row and of its parents, as the store holds them (standardised numbers, categories by
-number); history, siblings and text are beyond them. Not here: metrics.
+Both obey the rule that contexts obey: a row, and a column's cell, that is not known at the cutoff is not
+there. The trees see the cells of the entity's own row and of its parents, as the store holds them
+(standardised numbers, categories by number); history, siblings and text are beyond them. Not here: metrics.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class TreeBaseline:
 
 
 def trivial(train_labels: F64, binary: bool, rows: int) -> F64:
-    """The same prediction for every row: the share of True, or the median (which minimises the absolute error).
+    """The same prediction for every row: the share of True, or the median.
+
+    The median is what minimises the absolute error.
 
     Args:
         train_labels: `[m]` labels of the train split.
@@ -71,7 +73,7 @@ def labels(store: Store, task: str) -> F64:
 
 
 def cutoffs(store: Store, task: str) -> I64:
-    """The moment at which each label row is to be predicted, `[rows]` microseconds; the far future without times."""
+    """When each label row is to be predicted, `[rows]` microseconds; in the far future without times."""
     column = store.tasks[task].time_column
     if column is None:
         return np.full(store.tables[task].rows, np.iinfo(np.int64).max)
@@ -110,11 +112,13 @@ def entity_features(store: Store, task: str, rows: I64) -> Features:
         if parent is entity_table:
             same_moment = _take(moment, at, 0) == _take(moment, entity, 1)
         add(f"{key}.", parent, at, same_moment)
-    return Features(names=tuple(names), values=np.column_stack(values) if values else np.empty((len(rows), 0)))
+    return Features(
+        names=tuple(names), values=np.column_stack(values) if values else np.empty((len(rows), 0))
+    )
 
 
 def _known_cells(store: Store, table: TableInfo, at: I64, cutoff: I64) -> Iterator[tuple[str, F64]]:
-    """Each column of a table with its cells in rows `at`, NaN where row or cell is missing or not known at `cutoff`."""
+    """Each column of a table with its cells in rows `at`: NaN where missing, or not known at `cutoff`."""
     row_known = (at >= 0) & (_take(store.known_times(table.name), at, 0) <= cutoff)
     for name, column in table.columns.items():
         if column.encoding in ("text", "category"):

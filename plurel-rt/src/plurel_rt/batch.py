@@ -1,7 +1,8 @@
 """A sampler's batch as tensors on a device.
 
-`from_sampler` is the border between numpy and torch: above it everything is the sampler's arrays, below it everything is
-a `TensorBatch`. What only people and scores need (positions, cutoffs, node ids) stays behind in the sampler's batch.
+`from_sampler` is the border between numpy and torch: above it everything is the sampler's arrays, below it
+everything is a `TensorBatch`. What only people and scores need (positions, cutoffs, node ids) stays behind in
+the sampler's batch.
 
 Shapes: B sequences, S cells of the longest sequence of the batch, L links, U unique texts, W text width.
 """
@@ -18,6 +19,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
     from plurel_sampler import Batch
 
 
@@ -38,7 +40,8 @@ class Targets:
     Attributes:
         label: `[N]` f32 standardised value (number, boolean, datetime); 0 for text and category.
         label_vector: `[N, W]` embedding of the true text (text, category); 0 otherwise.
-        mean: `[N]` f64; `label * std + mean` is the value in its own unit (microseconds for datetimes, 0 / 1 for booleans).
+        mean: `[N]` f64; `label * std + mean` is the value in its own unit (microseconds for datetimes, 0 / 1
+            for booleans).
         std: `[N]` f64.
     """
 

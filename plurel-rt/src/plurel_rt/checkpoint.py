@@ -5,8 +5,8 @@
         config.json         model and parameters, embedder, context, recipe, step, provenance
         state.pt            optimiser, position in the data, random states; only training reads it
 
-A checkpoint is written beside its place, synced and renamed: it exists whole or not at all. Not here: published
-checkpoints of other formats, and the choice of when to save (`plurel_rt.trainer`).
+A checkpoint is written beside its place, synced and renamed: it exists whole or not at all. Not here:
+published checkpoints of other formats, and the choice of when to save (`plurel_rt.trainer`).
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from typing import Any
 
 import torch
 from attrs import field, frozen
-from plurel.errors import RequestError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
+
+from plurel.errors import RequestError
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, STATE = "model.safetensors", "config.json", "state.pt"
@@ -106,7 +107,8 @@ def find_checkpoint(path: Path) -> Path:
     found = list_checkpoints(path)
     if not found:
         raise CheckpointError(
-            f"{path} is no checkpoint (a folder with {CONFIG} and {WEIGHTS}) and no run with one under {CHECKPOINTS}/"
+            f"{path} is no checkpoint (a folder with {CONFIG} and {WEIGHTS}) and no run with one under "
+            f"{CHECKPOINTS}/"
         )
     return found[-1]
 
@@ -169,7 +171,8 @@ def load_weights(model: nn.Module, path: Path) -> None:
     """Puts a checkpoint's weights into a model.
 
     Raises:
-        CheckpointError: the file is missing or damaged, or a tensor is missing, left over or of another shape.
+        CheckpointError: the file is missing or damaged, or a tensor is missing, left over or of another
+            shape.
     """
     file = path / WEIGHTS
     try:
@@ -179,7 +182,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
 
 def load_model(path: Path) -> tuple[nn.Module, CheckpointInfo]:
-    """The trained model of a checkpoint or of a run's last one, ready to predict, with what it says about itself.
+    """The trained model of a checkpoint, or of a run's last one, with what it says about itself.
 
     Raises:
         CheckpointError: see `find_checkpoint`, `read_info` and `load_weights`.

@@ -1,4 +1,4 @@
-"""`plurel pretrain` and `plurel evaluate`: what a person types, turned into calls. Not here: the work itself."""
+"""`plurel pretrain` and `plurel evaluate`: what a person types, turned into calls. Not here: the work."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from cyclopts import App, Parameter
+
 from plurel.cli.output import Reporter, reporter
 
 if TYPE_CHECKING:
-    from plurel_rt.trainer import StepReport
+    from plurel_rt.reports import StepReport
 
 pretrain_app = App(name="pretrain", help="Train a model on packed stores, as a recipe says.")
 evaluate_app = App(
@@ -67,7 +69,7 @@ def evaluate(
     checkpoint: Path,
     store: Path,
     task: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    split: str = "test",
+    split: Literal["train", "val", "test"] = "test",
     limit: int | None = None,
     out: Path | None = None,
     json: bool = False,
@@ -83,10 +85,9 @@ def evaluate(
         out: folder for the predictions (`<database>__<task>.csv`) and the scores (`scores.json`).
         json: print one JSON document instead of a table.
     """
-    from plurel_sampler import Store
-
     from plurel_rt.evaluate import evaluate as run
     from plurel_rt.evaluate import score_table, write_scores
+    from plurel_sampler import Store
 
     say = reporter(json=json)
     scores = run(checkpoint, store, tasks=task, split=split, limit=limit, on_progress=say.progress)
@@ -115,7 +116,7 @@ def log_lines(say: Reporter) -> Iterator[None]:
 
 
 class StepProgress:
-    """A run's steps as a bar on a terminal, or as a line every tenth of the run; it shows at the first step."""
+    """A run's steps as a bar on a terminal, or a line every tenth of the run, from the first step on."""
 
     def __init__(self, say: Reporter, words: str, steps: int) -> None:
         self._words = words
@@ -124,11 +125,13 @@ class StepProgress:
         self._stack = ExitStack()
         self._mean: float | None = None
 
-    def __enter__(self) -> StepProgress:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._stack.__exit__(*error)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
 
     def step(self, report: StepReport) -> None:
         """One more step; the loss shown is a running mean, since single steps say little."""

@@ -1,7 +1,8 @@
 """`plurel demo`: the whole chain on one screen, from a seed to zero-shot scores on real flights.
 
-Each step calls what the other commands call, says in words what it does, and leaves its work in the output folder, where a
-second run finds it. Every figure that is shown was measured. Not here: any of the work itself.
+Each step calls what the other commands call, says in words what it does, and leaves its work in the output
+folder, where a second run finds it. Every figure that is shown was measured. Not here: any of the work
+itself.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from attrs import define, field, frozen
 from cyclopts import App, Parameter
+
 from plurel.cli.output import Reporter, reporter
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ PRIOR = (
 """The demo's databases come from the default prior, but with fewer tables and columns."""
 
 app = App(
-    name="demo", help="The whole chain: synthetic databases, stores, pretraining, zero-shot scores on real flights."
+    name="demo",
+    help="The whole chain: synthetic databases, stores, pretraining, zero-shot scores on real flights.",
 )
 
 
@@ -155,7 +158,9 @@ class _Demo:
             with self.say.progress("drawing synthetic databases from causal models", len(jobs)) as bar:
                 for database in get_ledger().find("executors", "processes").build().map(make, jobs):
                     made.append(database)
-                    bar.advance(words=f"drew {database.path.name}: {database.tables} tables, {database.rows:,} rows")
+                    bar.advance(
+                        words=f"drew {database.path.name}: {database.tables} tables, {database.rows:,} rows"
+                    )
         return [database.path for database in sorted(made, key=lambda database: database.seed)]
 
     def _import(self) -> Path:
@@ -183,17 +188,21 @@ class _Demo:
         return out
 
     def _pretrain(self, stores: list[Path]) -> dict[str, Any]:
-        """A small transformer that learns to fill in masked cells of the synthetic databases, and of nothing else."""
+        """A small transformer that learns to fill in masked cells of the synthetic databases alone."""
         from plurel.config.files import read
         from plurel.errors import RequestError
-
         from plurel_rt.checkpoint import list_checkpoints
         from plurel_rt.commands import StepProgress, log_lines
         from plurel_rt.recipe import load_recipe, resolve_stores
         from plurel_rt.trainer import pretrain
 
         run = self.out / "run"
-        sets = [f"stores=[{', '.join(map(str, stores))}]", f"out={run}", f"seed={self.seed}", *self.size.recipe]
+        sets = [
+            f"stores=[{', '.join(map(str, stores))}]",
+            f"out={run}",
+            f"seed={self.seed}",
+            *self.size.recipe,
+        ]
         recipe = resolve_stores(load_recipe("demo", sets))
         finished = run / "report.json"
         same = (run / "recipe.yaml").is_file() and read(run / "recipe.yaml") == recipe.to_dict()
@@ -216,9 +225,8 @@ class _Demo:
 
     def _score(self, checkpoint: str, flights: Path) -> list[TaskScore]:
         """The model's predictions for flights it has never seen the like of, and what the baselines say."""
-        from plurel_sampler import Store
-
         from plurel_rt.evaluate import evaluate, write_scores
+        from plurel_sampler import Store
 
         scores = evaluate(Path(checkpoint), flights, limit=self.size.rows, on_progress=self.say.progress)
         write_scores(scores, Store.open(flights), self.out / "scores")
@@ -228,7 +236,9 @@ class _Demo:
         from plurel_rt.plot import loss_curve, read_metrics
 
         metrics = read_metrics(Path(trained["out"]) / "metrics.jsonl")
-        title = f"Pretraining on {self.size.databases} synthetic databases, {trained['parameters']:,} parameters"
+        title = (
+            f"Pretraining on {self.size.databases} synthetic databases, {trained['parameters']:,} parameters"
+        )
         return loss_curve(metrics, self.out / "loss.png", title)
 
     def _show(self, report: dict[str, Any], scores: list[TaskScore]) -> None:
@@ -236,9 +246,12 @@ class _Demo:
 
         columns, rows = score_table(scores)
         self.say.result("")
-        self.say.table("Zero-shot on flights of late 2013: a model that saw synthetic databases only", columns, rows)
+        self.say.table(
+            "Zero-shot on flights of late 2013: a model that saw synthetic databases only", columns, rows
+        )
         self.say.result(
-            "Trivial: the same guess everywhere. Boosted trees: trained on this very task, on each flight and its parents."
+            "Trivial: the same guess everywhere. Boosted trees: trained on this very task, on each "
+            "flight and its parents."
         )
         self.say.result("")
         places = {
@@ -249,7 +262,9 @@ class _Demo:
             "checkpoint": report["training"]["checkpoint"],
             "predictions": self.out / "scores",
         }
-        self.say.table("Where everything lies", ["what", "where"], [[what, where] for what, where in places.items()])
+        self.say.table(
+            "Where everything lies", ["what", "where"], [[what, where] for what, where in places.items()]
+        )
         total = sum(self.seconds.values())
         steps = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in self.seconds.items())
         self.say.result(f"{total:.0f} seconds: {steps}")

@@ -1,4 +1,4 @@
-"""Whose text vectors a run reads: the same embedder for all of its stores, and for a checkpoint that it starts from.
+"""Whose text vectors a run reads: one embedder for all of its stores, and for where it starts from.
 
 Not here: embedding. That happens when a store is packed.
 """
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plurel.errors import ConfigError
-
 from plurel_rt.checkpoint import CheckpointError
 
 if TYPE_CHECKING:
@@ -20,24 +19,31 @@ if TYPE_CHECKING:
 def shared_embedder(stores: Sequence[Store], name: str) -> dict[str, Any]:
     """Name, width and fingerprint of the vectors that every store must have.
 
+    Args:
+        stores: one at least.
+        name: the embedder's.
+
     Raises:
-        ConfigError: a store has none of that name, or another embedder's.
+        ConfigError: a store has none of that name, or those of another version or width.
     """
-    found: dict[str, Any] | None = None
-    for store in stores:
-        by_name = store.info["embeddings"]
-        if name not in by_name:
+    found = [_vectors(store, name) for store in stores]
+    for store, mine in zip(stores, found, strict=True):
+        if mine != found[0]:
             raise ConfigError(
-                f"store {store.path} has no vectors of embedder {name!r}; it has: {', '.join(by_name) or 'none'}", ".embedder"
+                f"store {store.path} was embedded by {mine}, {stores[0].path} by {found[0]}",
+                ".embedder",
             )
-        mine = {"name": name, **{key: by_name[name][key] for key in ("width", "fingerprint")}}
-        if found is not None and mine != found:
-            raise ConfigError(
-                f"store {store.path} was embedded by {mine}, the stores before it by {found}; embed them alike", ".embedder"
-            )
-        found = mine
-    assert found is not None
-    return found
+    return found[0]
+
+
+def _vectors(store: Store, name: str) -> dict[str, Any]:
+    by_name = store.info["embeddings"]
+    if name not in by_name:
+        raise ConfigError(
+            f"store {store.path} has no vectors of embedder {name!r}; it has: {', '.join(by_name) or 'none'}",
+            ".embedder",
+        )
+    return {"name": name, "width": by_name[name]["width"], "fingerprint": by_name[name]["fingerprint"]}
 
 
 def check_embedder(theirs: dict[str, Any], ours: dict[str, Any], checkpoint: Path | str) -> None:
@@ -53,5 +59,3 @@ def check_embedder(theirs: dict[str, Any], ours: dict[str, Any], checkpoint: Pat
     """
     if theirs != ours:
         raise CheckpointError(f"{checkpoint} was trained on vectors of {theirs}; these stores have {ours}")
-
-

@@ -1,7 +1,8 @@
 """Zero-shot scores of a checkpoint on a store's tasks, beside baselines on the very same rows.
 
-Metrics are RelBench's own: AUROC for binary tasks, nMAE (mean absolute error / standard deviation of the training labels)
-for regression. Not here: the baselines (`plurel_rt.baselines`), and multiclass tasks, for which RelBench has no metric.
+Metrics are RelBench's own: AUROC for binary tasks, nMAE (mean absolute error / standard deviation of the
+training labels) for regression. Not here: the baselines (`plurel_rt.baselines`), and multiclass tasks, for
+which RelBench has no metric.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import numpy as np
 import torch
 from attrs import field, frozen
 from numpy.typing import NDArray
-from plurel.errors import RequestError, UnknownNameError
 from torch import nn
 
+from plurel.errors import RequestError, UnknownNameError
 from plurel_rt import baselines
 from plurel_rt.batch import from_sampler
 from plurel_rt.checkpoint import CheckpointInfo, load_model
@@ -27,6 +28,7 @@ from plurel_rt.embedders import check_embedder, shared_embedder
 
 if TYPE_CHECKING:
     from plurel_sampler import Store
+    from plurel_sampler.records import Split
 
 F64 = NDArray[np.float64]
 OnProgress = Callable[[str, int], AbstractContextManager[Any]]
@@ -36,12 +38,12 @@ SPLITS = ("train", "val", "test")
 
 @frozen(kw_only=True, eq=False)
 class Predictions:
-    """A model's predictions for some rows of a task, in the label's own unit (binary: the probability of True).
+    """A model's predictions for some rows of a task, in the label's own unit.
 
     Attributes:
         rows: `[n]` rows of the task's table.
         truth: `[n]` true labels.
-        predicted: `[n]`.
+        predicted: `[n]`; for binary tasks the probability of True.
     """
 
     rows: NDArray[np.int64]
@@ -57,7 +59,8 @@ class TaskScore:
         task: its name.
         metric: `AUROC` (more is better) or `nMAE` (less is better).
         rows: number of rows scored.
-        model: the checkpoint's score, without having seen a label row of this database in training. None where the metric is
+        model: the checkpoint's score, without having seen a label row of this database in training. None
+            where the metric is
             undefined: only one class among the rows.
         trivial: predicting the training labels' mean (binary) or median (regression) everywhere.
         tree: gradient-boosted trees, trained on this task.
@@ -85,7 +88,7 @@ def evaluate(
     store: Path,
     *,
     tasks: Sequence[str] = (),
-    split: str = "test",
+    split: Split = "test",
     limit: int | None = None,
     batch_size: int = 32,
     on_progress: OnProgress | None = None,
@@ -99,7 +102,8 @@ def evaluate(
         split: `train`, `val` or `test`.
         limit: rows a task at most, spread evenly over the split; the same ones each time.
         batch_size: sequences at once.
-        on_progress: called with words and the number of batches; a context manager whose value has `advance()`.
+        on_progress: called with words and the number of batches; a context manager whose value has
+            `advance()`.
 
     Raises:
         CheckpointError: not a checkpoint.
@@ -125,7 +129,7 @@ def predict_task(
     info: CheckpointInfo,
     store: Store,
     task: str,
-    split: str,
+    split: Split,
     *,
     limit: int | None = None,
     batch_size: int = 32,
@@ -202,7 +206,7 @@ def score_task(
     info: CheckpointInfo,
     store: Store,
     task: str,
-    split: str,
+    split: Split,
     *,
     limit: int | None = None,
     batch_size: int = 32,
@@ -252,7 +256,15 @@ def score_task(
 
 def score_table(scores: Sequence[TaskScore]) -> tuple[list[str], list[list[str]]]:
     """Scores as headings and rows of words, for a person."""
-    columns = ["task", "metric", "rows", "zero-shot model", "trivial", "boosted trees", "rows the trees learned from"]
+    columns = [
+        "task",
+        "metric",
+        "rows",
+        "zero-shot model",
+        "trivial",
+        "boosted trees",
+        "rows the trees learned from",
+    ]
 
     def figure(value: float | None) -> str:
         return "undefined" if value is None else f"{value:.3f}"
@@ -273,7 +285,7 @@ def score_table(scores: Sequence[TaskScore]) -> tuple[list[str], list[list[str]]
 
 
 def write_scores(scores: Sequence[TaskScore], store: Store, out: Path) -> None:
-    """Writes `scores.json`, and each task's predictions as `<database>__<task>.csv` in the form of RelBench's leaderboard.
+    """Writes `scores.json`, and predictions as `<database>__<task>.csv`, as RelBench's leaderboard has them.
 
     Args:
         scores: of one store.
@@ -286,7 +298,9 @@ def write_scores(scores: Sequence[TaskScore], store: Store, out: Path) -> None:
     for score in scores:
         info = store.tasks[score.task]
         rows = score.predictions.rows
-        columns: dict[str, Sequence[Any]] = {info.entity_column: store.parent_ids(score.task, info.entity_column)[rows]}
+        columns: dict[str, NDArray[Any]] = {
+            info.entity_column: store.parent_ids(score.task, info.entity_column)[rows]
+        }
         if info.time_column is not None:
             moments = baselines.cutoffs(store, score.task)[rows].astype("datetime64[us]")
             columns[info.time_column] = np.datetime_as_string(moments)
@@ -305,10 +319,13 @@ def _chosen(store: Store, names: Sequence[str]) -> list[str]:
             raise UnknownNameError(f"store {store.path} has no task {name!r}; its tasks are: {known}")
         if store.tasks[name].task_type not in METRIC:
             raise RequestError(
-                f"task {name!r} is {store.tasks[name].task_type}; RelBench has metrics for {', '.join(METRIC)} only"
+                f"task {name!r} is {store.tasks[name].task_type}; RelBench has metrics for "
+                f"{', '.join(METRIC)} only"
             )
     chosen = [
-        name for name, task in store.tasks.items() if task.task_type in METRIC and (not names or name in names)
+        name
+        for name, task in store.tasks.items()
+        if task.task_type in METRIC and (not names or name in names)
     ]
     if not chosen:
         raise RequestError(f"store {store.path} has no binary or regression task to score")

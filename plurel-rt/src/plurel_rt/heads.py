@@ -1,10 +1,10 @@
-"""From a masked cell's last hidden state to a loss and a prediction, one head for each encoding that can be asked for.
+"""From a masked cell's last hidden state to a loss and a prediction: a head for each encoding.
 
-A head is a torch module with `loss` and `predict` (the protocol `Head`), contributed by the hook `plurel_heads`, these four
-like anyone's; its record says which encodings it answers for. It sees target cells only, never the context: N of them,
-hidden states `[N, dim]`. It draws its parameters when it is made, from torch's default generator, which the model seeds and
-puts back around it. The built-in heads are single linear layers, so that their weights are `weight` and `bias` as in
-published checkpoints.
+A head is a torch module with `loss` and `predict` (the protocol `Head`), contributed by the hook
+`plurel_heads`, these four like anyone's; its record says which encodings it answers for. It sees target cells
+only, never the context: N of them, hidden states `[N, dim]`. It draws its parameters when it is made, from
+torch's default generator, which the model seeds and puts back around it. The built-in heads are single linear
+layers, so that their weights are `weight` and `bias` as in published checkpoints.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class ValueHead(LinearHead):
 
     def predict(self, hidden: Tensor, targets: Targets) -> Tensor:
         """The value in its own unit: standardised output * std + mean."""
-        return self(hidden)[:, 0].double() * targets.std + targets.mean
+        standardised: Tensor = self(hidden)[:, 0].double()
+        return standardised * targets.std + targets.mean
 
 
 class NumberHead(ValueHead):
@@ -92,7 +93,7 @@ class BooleanHead(LinearHead):
         truth = (targets.label > 0).to(hidden.dtype)
         return functional.binary_cross_entropy_with_logits(self(hidden)[:, 0], truth, reduction="none")
 
-    def predict(self, hidden: Tensor, targets: Targets) -> Tensor:
+    def predict(self, hidden: Tensor, targets: Targets) -> Tensor:  # noqa: ARG002 - the protocol's
         """The probability of True, in [0, 1]."""
         return torch.sigmoid(self(hidden)[:, 0].double())
 
@@ -100,8 +101,8 @@ class BooleanHead(LinearHead):
 class TextHead(LinearHead):
     """Texts and categories, as vectors of the embedder's space.
 
-    The loss is 1 - cosine similarity to the true text's embedding: embedders differ in the length of their vectors, and
-    only the direction says which text it is.
+    The loss is 1 - cosine similarity to the true text's embedding: embedders differ in the length of their
+    vectors, and only the direction says which text it is.
     """
 
     def __init__(self, config: HeadConfig) -> None:
@@ -111,6 +112,6 @@ class TextHead(LinearHead):
         """1 - cos(prediction, truth), in [0, 2]."""
         return 1.0 - functional.cosine_similarity(self(hidden), targets.label_vector, dim=-1, eps=1e-6)
 
-    def predict(self, hidden: Tensor, targets: Targets) -> Tensor:
+    def predict(self, hidden: Tensor, targets: Targets) -> Tensor:  # noqa: ARG002 - the protocol's
         """`[N, W]` direction of the predicted text in the embedder's space, of unit length."""
         return functional.normalize(self(hidden), dim=-1, eps=1e-6)

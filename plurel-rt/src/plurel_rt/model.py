@@ -1,7 +1,8 @@
-"""The Relational Transformer, variant `rt-plurel`: cells of a relational context as tokens, one masked cell predicted.
+"""The Relational Transformer, variant `rt-plurel`: cells as tokens, one masked cell predicted.
 
-Reads from top to bottom. Which cells see which is `plurel_rt.attention`; what a prediction is worth is `plurel_rt.heads`;
-training is `plurel_rt.trainer`. Parameter names are those of the published PluRel checkpoints.
+Reads from top to bottom. Which cells see which is `plurel_rt.attention`; what a prediction is worth is
+`plurel_rt.heads`; training is `plurel_rt.trainer`. Parameter names are those of the published PluRel
+checkpoints.
 
 Shapes:
     B  sequences of a batch               D  dim, the width of a token
@@ -17,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from attrs import field, frozen, validators
@@ -75,7 +77,7 @@ class ModelConfig:
     def __attrs_post_init__(self) -> None:
         if self.dim % self.heads:
             raise ValueError(
-                f"dim {self.dim} is not a multiple of heads {self.heads}; every head takes dim / heads features"
+                f"dim {self.dim} is not a multiple of heads {self.heads}; every head takes dim / heads of it"
             )
 
 
@@ -97,7 +99,7 @@ class Attention(nn.Module):
         """`[B, S, D]` -> `[B, S, D]`; exactly 0 for a cell that sees no key."""
 
         def split(y: Tensor) -> Tensor:  # [B, S, D] -> [B, S, H, E]
-            return y.unflatten(-1, (self.heads, -1))
+            return y.view(*y.shape[:-1], self.heads, -1)
 
         query = self.q_norm(split(self.wq(x))).transpose(1, 2)  # [B, H, S, E]
         key = self.k_norm(split(self.wk(x))).transpose(1, 2)
@@ -139,10 +141,10 @@ class Block(nn.Module):
 class RelationalTransformer(nn.Module):
     """`rt-plurel` with its heads. Calling it gives the loss of every sequence; `predict` gives values.
 
-    Every parameter is drawn from `config.seed`; the global generators are left as they were. Matrices start as
-    N(0, 1 / inputs), those that write to the residual stream (wo, w2) divided by sqrt(4 depth), the number of branches
-    that add up there; mask embeddings as N(0, 1), like the normalised cells they stand for; biases as 0, norms as 1,
-    decoders as their heads say.
+    Every parameter is drawn from `config.seed`; the global generators are left as they were. Matrices start
+    as N(0, 1 / inputs), those that write to the residual stream (wo, w2) divided by sqrt(4 depth), the number
+    of branches that add up there; mask embeddings as N(0, 1), like the normalised cells they stand for;
+    biases as 0, norms as 1, decoders as their heads say.
 
     Args:
         config: its size. (`config.decoders` are names for `build` to look up; this class knows no plugins.)
@@ -194,10 +196,10 @@ class RelationalTransformer(nn.Module):
         """Every cell as the sum of what its column is called and what it holds.
 
         Returns:
-            `[B, S, D]`: RMSNorm(W name + b) + RMSNorm(W_type value + b); a masked cell has its type's learned vector in
-            place of the second term; padding has 0 in both.
+            `[B, S, D]`: RMSNorm(W name + b) + RMSNorm(W_type value + b); a masked cell has its type's learned
+            vector in place of the second term; padding has 0 in both.
         """
-        names = self.norm_dict["col_name"](self.enc_dict["col_name"](batch.texts))  # [U, D]
+        names: Tensor = self.norm_dict["col_name"](self.enc_dict["col_name"](batch.texts))  # [U, D]
         texts = self.norm_dict["text"](self.enc_dict["text"](batch.texts))  # [U, D]
         name = names[batch.column_text.clamp(min=0)].masked_fill((batch.column_text < 0)[..., None], 0.0)
         content = torch.zeros_like(name)
@@ -221,7 +223,7 @@ class RelationalTransformer(nn.Module):
         return self.norm_out(x)  # type: ignore[no-any-return]
 
     def forward(self, batch: TensorBatch) -> Tensor:
-        """The loss of every sequence, `[B]`: that of its one masked cell, by the head of the cell's encoding."""
+        """The loss of every sequence, `[B]`: that of its one masked cell, by its encoding's head."""
         hidden = self.encode(batch)[batch.is_target]  # [B, D], in sequence order
         losses = hidden.new_zeros(hidden.shape[0])
         for head, sequences in self._by_head(batch):
@@ -240,7 +242,7 @@ class RelationalTransformer(nn.Module):
             predicted = head.predict(hidden[sequences], batch.targets_at(sequences))
             if predicted.dim() != 1:
                 raise ValueError(
-                    f"{type(head).__name__} predicts vectors, not numbers; use `encode` and the head's own `predict`"
+                    f"{type(head).__name__} predicts vectors, not numbers; ask its own `predict`"
                 )
             values[sequences] = predicted
         return values
@@ -256,13 +258,13 @@ class RelationalTransformer(nn.Module):
 
 
 def build(config: ModelConfig) -> RelationalTransformer:
-    """An untrained `rt-plurel` with the heads that its config names; the factory of the contribution `rt-plurel`.
+    """An untrained `rt-plurel` with the heads that its config names; the contribution's factory.
 
     Raises:
         plurel.errors.UnknownNameError: a decoder that no installed plugin contributes.
         ValueError: an encoding has no head, or two.
     """
-    from plurel.plugins import get_ledger
+    from plurel.plugins import get_ledger, records
 
     sizes = {"dim": config.dim, "text_width": config.text_width}
     entries = {name: get_ledger().find("heads", name) for name in config.decoders}
@@ -270,16 +272,15 @@ def build(config: ModelConfig) -> RelationalTransformer:
         heads = {
             name: entry.build(sizes if entry.config_class() else None) for name, entry in entries.items()
         }
-    return RelationalTransformer(
-        config, heads, {name: entry.record.encodings for name, entry in entries.items()}
-    )
+    encodings = {name: cast(records.Head, entry.record).encodings for name, entry in entries.items()}
+    return RelationalTransformer(config, heads, encodings)
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """torch's default CPU generator starts from `seed` inside, and goes on as if nothing had been outside."""
+    """Torch's default CPU generator starts from `seed` inside, and goes on as if nothing had been outside."""
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         yield
 
 
@@ -300,7 +301,8 @@ def _head_of(encodings: Mapping[str, tuple[str, ...]]) -> dict[Encoding, str]:
         for encoding in (Encoding[answer.upper()] for answer in answers):
             if encoding in head_of:
                 raise ValueError(
-                    f"heads {head_of[encoding]!r} and {name!r} both answer for {encoding.name.lower()} cells; choose one"
+                    f"heads {head_of[encoding]!r} and {name!r}"
+                    f" both answer for {encoding.name.lower()} cells; choose one"
                 )
             head_of[encoding] = name
     missing = [encoding.name.lower() for encoding in Encoding if encoding not in head_of]

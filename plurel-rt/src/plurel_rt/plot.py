@@ -10,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from plurel.errors import NotInstalledError
+from plurel_rt.reports import read_lines
 
 INK, RAW, SMOOTH, HELD_OUT = "#333333", "#c6d3e3", "#1f5fa8", "#d1602a"
 
 
 def read_metrics(file: Path) -> list[dict[str, float]]:
     """The lines of a run's `metrics.jsonl`, one step each."""
-    return [json.loads(line) for line in file.read_text().splitlines()]
+    return [json.loads(line) for line in read_lines(file)]
 
 
 def smooth(values: NDArray[np.float64], span: int) -> NDArray[np.float64]:
@@ -31,7 +33,8 @@ def smooth(values: NDArray[np.float64], span: int) -> NDArray[np.float64]:
     sums = np.concatenate([[0.0], np.cumsum(values)])
     index = np.arange(len(values))
     low, high = np.maximum(index - half, 0), np.minimum(index + half + 1, len(values))
-    return (sums[high] - sums[low]) / (high - low)
+    mean: NDArray[np.float64] = (sums[high] - sums[low]) / (high - low)
+    return mean
 
 
 def loss_curve(metrics: list[dict[str, float]], out: Path, title: str) -> Path:

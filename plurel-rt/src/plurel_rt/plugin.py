@@ -1,4 +1,4 @@
-"""What this distribution contributes: a model, its heads and three commands, by name. Not here: torch, nor anything that needs it."""
+"""What this distribution contributes: a model, its heads and three commands. Not here: torch."""
 
 from __future__ import annotations
 

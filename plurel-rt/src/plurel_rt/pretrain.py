@@ -1,4 +1,4 @@
-"""`python -m plurel_rt.pretrain RECIPE.yaml`: what a launcher runs in every process (`accelerate launch -m plurel_rt.pretrain ...`).
+"""`python -m plurel_rt.pretrain RECIPE.yaml`: what `accelerate launch` runs in every process.
 
 The same command as `plurel pretrain`, with the same options, exit codes and errors.
 """

@@ -5,13 +5,13 @@ Shipped recipes are found by name (`tiny`, `synthetic`). Not here: what the fiel
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
 from attrs import evolve, field, frozen, validators
+
 from plurel.config.assign import assign
 from plurel.config.convert import structure, unstructure
 from plurel.config.files import read
@@ -21,8 +21,8 @@ from plurel.plugins import Entry, get_ledger
 SET_BY_RUN = ("text_width", "seed")
 """Parameters of a model that a run sets: the width of its stores' vectors, and a seed from its own."""
 
-positive = validators.gt(0)
-not_negative = validators.ge(0)
+positive: Any = validators.gt(0)
+not_negative: Any = validators.ge(0)
 
 
 @frozen(kw_only=True)
@@ -33,8 +33,8 @@ class ContextParams:
         length: cells a sequence at most.
         width: children of a row that are followed at most.
         mode: `bfs`, breadth-first from the target's row.
-        children: which ones, where a row has more than `width`: a random sample (`sampled`), or those that became known
-            last (`recent`).
+        children: which ones, where a row has more than `width`: a random sample (`sampled`), or those that
+            became known last (`recent`).
     """
 
     length: int = field(default=256, validator=positive)
@@ -51,14 +51,15 @@ class Recipe:
         name: of the run; it stands in its checkpoints.
         seed: decides the initial weights, the order of the data and every draw of a context.
         stores: folders of packed stores, or patterns of them (`stores/*`).
-        targets: what is masked and predicted: `columns` (every column of the `encodings` below that is no time column),
-            `tasks` (the stores' tasks), or names: of a task, or `table.column`.
+        targets: what is masked and predicted: `columns` (every column of the `encodings` below that is no
+            time column), `tasks` (the stores' tasks), or names: of a task, or `table.column`.
         encodings: which columns `columns` takes.
         embedder: whose text vectors the model reads.
-        model: a contributed model by name, with parameters: `{name: rt-plurel, dim: 64}`. `text_width` and `seed` are set
-            by the run.
+        model: a contributed model by name, with parameters: `{name: rt-plurel, dim: 64}`. `text_width` and
+            `seed` are set by the run.
         context: size of the contexts.
-        balance: `uniform` draws a target first and then a row of it; `proportional` draws every row equally often.
+        balance: `uniform` draws a target first and then a row of it; `proportional` draws every row equally
+            often.
         batch_size: sequences that a rank computes at once.
         accumulate: such batches a rank and optimiser step.
         steps: optimiser steps.
@@ -135,7 +136,8 @@ def load_recipe(source: str, assignments: Sequence[str] = ()) -> Recipe:
         path = Path(source)
     else:
         raise RequestError(
-            f"no recipe {source!r}: neither a file nor one that ships with plurel-rt ({', '.join(shipped_recipes())})"
+            f"no recipe {source!r}: neither a file nor one that ships with plurel-rt "
+            f"({', '.join(shipped_recipes())})"
         )
     document = resolve_model(structure(read(path), Recipe)).to_dict()
     for assignment in assignments:
@@ -186,9 +188,7 @@ def resolve_stores(recipe: Recipe) -> Recipe:
     """
     found: list[str] = []
     for index, pattern in enumerate(recipe.stores):
-        matches = sorted(
-            m for m in glob.glob(str(Path(pattern).expanduser())) if (Path(m) / "store.json").is_file()
-        )
+        matches = _stores_at(Path(pattern).expanduser())
         if not matches:
             raise ConfigError(
                 f"no packed store at {pattern!r} (a folder with store.json, as `plurel preprocess` makes)",
@@ -198,3 +198,11 @@ def resolve_stores(recipe: Recipe) -> Recipe:
     if not found:
         raise ConfigError("a run needs at least one store, as in `--set 'stores=[stores/*]'`", ".stores")
     return evolve(recipe, stores=tuple(found))
+
+
+def _stores_at(pattern: Path) -> list[str]:
+    """The folders with a store that a path with wildcards in any of its parts means, sorted."""
+    root = Path(pattern.anchor)
+    inside = str(pattern.relative_to(root))
+    found = root.glob(inside) if inside != "." else [root]
+    return sorted(str(folder) for folder in found if (folder / "store.json").is_file())

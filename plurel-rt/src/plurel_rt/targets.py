@@ -20,8 +20,8 @@ def choose_targets(stores: Sequence[Store], words: Sequence[str], encodings: Col
     Args:
         stores: the opened stores, in the sampler's order.
         words: `columns`, `tasks`, names of tasks, or `table.column`.
-        encodings: which columns `columns` takes. Time columns are never among them: that the next row is a little later
-            than this one is nothing worth learning.
+        encodings: which columns `columns` takes. Time columns are never among them: that the next row is a
+            little later than this one is nothing worth learning.
 
     Raises:
         ConfigError: a name that no store has, or nothing to predict at all.
@@ -32,7 +32,9 @@ def choose_targets(stores: Sequence[Store], words: Sequence[str], encodings: Col
     known: set[str] = set()
     for index, store in enumerate(stores):
         tables = [table for table in store.tables.values() if not table.is_task]
-        columns = {f"{table.name}.{column.name}": column for table in tables for column in table.columns.values()}
+        columns = {
+            f"{table.name}.{column.name}": column for table in tables for column in table.columns.values()
+        }
         times = {f"{table.name}.{table.time_column}" for table in tables}
         tasks = set(store.tasks)
         known |= tasks | set(columns)

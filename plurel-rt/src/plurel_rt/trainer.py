@@ -4,14 +4,13 @@
     OUT/metrics.jsonl    one line a step: step, loss, lr, grad_norm, sequences; and one a held-out loss
     OUT/checkpoints/     step-00000500/ ... (plurel_rt.checkpoint)
 
-The loop knows no model: it calls whatever module the recipe names on a `TensorBatch` and gets the loss of each sequence.
-How many ranks there are is the launcher's business (`accelerate launch`); every rank reads its own part of the data, and
-only the main one writes.
+The loop knows no model: it calls whatever module the recipe names on a `TensorBatch` and gets the loss of
+each sequence. How many ranks there are is the launcher's business (`accelerate launch`); every rank reads its
+own part of the data, and only the main one writes.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -21,17 +20,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import gather_object
-from attrs import define, frozen
+from attrs import define
+from torch import nn
+
 from plurel.config.convert import unstructure
 from plurel.config.files import to_yaml
 from plurel.errors import ConfigError
 from plurel.plugins import provenance
 from plurel.seeding import Stream
-from torch import nn
-
 from plurel_rt.batch import from_sampler
 from plurel_rt.checkpoint import (
-    CheckpointError,
     CheckpointInfo,
     checkpoint_dir,
     find_checkpoint,
@@ -43,69 +41,17 @@ from plurel_rt.checkpoint import (
 )
 from plurel_rt.embedders import check_embedder, shared_embedder
 from plurel_rt.recipe import Recipe, model_entry, resolve_stores
+from plurel_rt.reports import MetricsFile, RunReport, StepReport
 from plurel_rt.targets import choose_targets
 
 if TYPE_CHECKING:
-    from plurel_sampler import Batch, Sampler, Store
+    from plurel_sampler import Batch, Sampler
+    from plurel_sampler.records import Split
 
 logger = logging.getLogger(__name__)
 
 START_FACTOR = 25.0
 """The learning rate starts at `lr / START_FACTOR`, as in the one-cycle policy."""
-
-
-@frozen(kw_only=True)
-class StepReport:
-    """What one optimiser step came to.
-
-    Attributes:
-        step: steps done, this one included.
-        loss: mean over all sequences of the step, on all ranks.
-        lr: the learning rate that it used.
-        grad_norm: norm of the gradient before clipping.
-        sequences: sequences read since the run began, on all ranks.
-        eval_loss: loss on held-out rows after this step, where it was measured.
-    """
-
-    step: int
-    loss: float
-    lr: float
-    grad_norm: float
-    sequences: int
-    eval_loss: float | None = None
-
-    def to_json(self) -> str:
-        """One line of `metrics.jsonl`."""
-        record = {name: getattr(self, name) for name in StepReport.__annotations__}
-        return json.dumps({name: value for name, value in record.items() if value is not None})
-
-
-@frozen(kw_only=True)
-class RunReport:
-    """What a run came to.
-
-    Attributes:
-        out: the run's folder.
-        checkpoint: its last checkpoint.
-        steps: optimiser steps done, those before a resume included.
-        parameters: of the model.
-        targets: how many columns and tasks it predicted.
-        loss: of the last step.
-        eval_loss: the last one measured.
-    """
-
-    out: Path
-    checkpoint: Path
-    steps: int
-    parameters: int
-    targets: int
-    loss: float
-    eval_loss: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON has it."""
-        record = {name: getattr(self, name) for name in RunReport.__annotations__}
-        return {**record, "out": str(self.out), "checkpoint": str(self.checkpoint)}
 
 
 @define
@@ -138,13 +84,14 @@ def pretrain(
     recipe: Recipe,
     *,
     resume: Path | None = None,
-    on_step: Callable[[StepReport], None] = lambda report: None,
+    on_step: Callable[[StepReport], None] | None = None,
 ) -> RunReport | None:
     """Trains a model as a recipe says, in this process as one of the launcher's ranks.
 
     Args:
         recipe: the run.
-        resume: a checkpoint, or a run whose last one is meant, of the same recipe; the run goes on where it was saved.
+        resume: a checkpoint, or a run whose last one is meant, of the same recipe; the run goes on where it
+            was saved.
         on_step: called after every step on the main rank.
 
     Returns:
@@ -189,7 +136,7 @@ class _Run:
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self.step = 0
         self.cursor = Cursor()
-        torch.random.default_generator.manual_seed(self._seed("modules", rank))
+        torch.default_generator.manual_seed(self._seed("modules", rank))
         if checkpoint:
             load_weights(model, checkpoint)
         optimizer = torch.optim.AdamW(
@@ -218,7 +165,7 @@ class _Run:
             stream = stream / part
         return stream.key % 2**63
 
-    def _sampler(self, split: str) -> Sampler:
+    def _sampler(self, split: Split) -> Sampler:
         from plurel_sampler import ContextConfig, Sampler
 
         return Sampler(
@@ -237,7 +184,7 @@ class _Run:
         )
 
     def _build_model(self) -> tuple[dict[str, Any], nn.Module]:
-        """The model of the recipe, with the weights of `init` where it says so; and how a checkpoint names it."""
+        """How a checkpoint names the recipe's model, and the model, with the weights of `init` if any."""
         entry, parameters = model_entry(self.recipe)
         self.model_entry = entry
         config = entry.parameters(
@@ -252,36 +199,33 @@ class _Run:
             load_weights(model, start)
         return {"name": entry.id, "config": unstructure(config)}, model
 
-    def train(self, on_step: Callable[[StepReport], None]) -> RunReport | None:
+    def train(self, on_step: Callable[[StepReport], None] | None) -> RunReport | None:
         """Runs to the last step; see `pretrain`."""
         if self.step >= self.recipe.steps:
             raise ConfigError(
                 f"the checkpoint has done all {self.step} steps already; set more with `--set steps=N`",
                 ".steps",
             )
-        main = self.accelerator.is_main_process
-        if main:
+        metrics: MetricsFile | None = None
+        if self.accelerator.is_main_process:
             self.out.mkdir(parents=True, exist_ok=True)
             (self.out / "recipe.yaml").write_text(to_yaml(self.recipe.to_dict()))
-            _keep_lines_up_to(self.out / "metrics.jsonl", self.step)
+            metrics = MetricsFile(self.out / "metrics.jsonl", after=self.step)
         eval_loss: float | None = None
         self.model.train()
-        with (self.out / "metrics.jsonl").open("a") if main else nullcontext() as metrics:
+        with metrics or nullcontext():
             data = self._stream()
             while self.step < self.recipe.steps:
                 report = self._train_step(data)
-                if main:
-                    assert metrics is not None
-                    metrics.write(report.to_json() + "\n")
-                    metrics.flush()
-                    on_step(report)
+                if metrics is not None:
+                    metrics.write(report)
+                    if on_step is not None:
+                        on_step(report)
                 if report.eval_loss is not None:
                     eval_loss = report.eval_loss
-                if self.step == self.recipe.steps or (
-                    self.recipe.save_every and self.step % self.recipe.save_every == 0
-                ):
+                if self._is_due(self.recipe.save_every) or self.step == self.recipe.steps:
                     self._save()
-        if not main:
+        if metrics is None:
             return None
         return RunReport(
             out=self.out,
@@ -327,9 +271,13 @@ class _Run:
             eval_loss=self._held_out_loss(),
         )
 
+    def _is_due(self, every: int) -> bool:
+        """Whether this step is one of every so many; 0 means never."""
+        return every > 0 and self.step % every == 0
+
     def _held_out_loss(self) -> float | None:
         """Mean loss over held-out rows, if it is due at this step."""
-        if self.held_out is None or self.step % self.recipe.eval_every:
+        if self.held_out is None or not self._is_due(self.recipe.eval_every):
             return None
         sums = torch.zeros(2, dtype=torch.float64, device=self.accelerator.device)
         self.model.eval()
@@ -383,11 +331,3 @@ def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]
     matrices = [p for p in model.parameters() if p.dim() >= 2]
     vectors = [p for p in model.parameters() if p.dim() < 2]
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-
-
-def _keep_lines_up_to(file: Path, step: int) -> None:
-    """Drops the lines of steps after a checkpoint, which a resumed run writes again."""
-    if not file.exists():
-        return
-    lines = [line for line in file.read_text().splitlines(keepends=True) if json.loads(line)["step"] <= step]
-    file.write_text("".join(lines))

@@ -1,0 +1,107 @@
+"""What a run says of itself while it goes and at its end, and the file that its steps go into.
+
+Not here: pictures (`plurel_rt.plot`) and checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from attrs import frozen
+
+
+@frozen(kw_only=True)
+class StepReport:
+    """What one optimiser step came to.
+
+    Attributes:
+        step: steps done, this one included.
+        loss: mean over all sequences of the step, on all ranks.
+        lr: the learning rate that it used.
+        grad_norm: norm of the gradient before clipping.
+        sequences: sequences read since the run began, on all ranks.
+        eval_loss: loss on held-out rows after this step, where it was measured.
+    """
+
+    step: int
+    loss: float
+    lr: float
+    grad_norm: float
+    sequences: int
+    eval_loss: float | None = None
+
+    def to_json(self) -> str:
+        """One line of `metrics.jsonl`."""
+        record = {name: getattr(self, name) for name in StepReport.__annotations__}
+        return json.dumps({name: value for name, value in record.items() if value is not None})
+
+
+@frozen(kw_only=True)
+class RunReport:
+    """What a run came to.
+
+    Attributes:
+        out: the run's folder.
+        checkpoint: its last checkpoint.
+        steps: optimiser steps done, those before a resume included.
+        parameters: of the model.
+        targets: how many columns and tasks it predicted.
+        loss: of the last step.
+        eval_loss: the last one measured.
+    """
+
+    out: Path
+    checkpoint: Path
+    steps: int
+    parameters: int
+    targets: int
+    loss: float
+    eval_loss: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON has it."""
+        record = {name: getattr(self, name) for name in RunReport.__annotations__}
+        return {**record, "out": str(self.out), "checkpoint": str(self.checkpoint)}
+
+
+class MetricsFile:
+    """`metrics.jsonl`, one line a step, as a context manager; only the main rank has one.
+
+    Args:
+        file: where it lies or shall lie.
+        after: the step that the run starts from; lines of later steps, which it writes again, are dropped.
+    """
+
+    def __init__(self, file: Path, after: int) -> None:
+        kept = (
+            [line for line in read_lines(file) if json.loads(line)["step"] <= after] if file.exists() else []
+        )
+        file.write_text("".join(f"{line}\n" for line in kept))
+        self._file = file
+        self._open: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        self._open = self._file.open("a")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._open is not None:
+            self._open.close()
+
+    def write(self, report: StepReport) -> None:
+        """Appends a step; it is on its way to the disk when this returns."""
+        if self._open is None:
+            raise RuntimeError("a metrics file is written to inside its `with` block")
+        self._open.write(report.to_json() + "\n")
+        self._open.flush()
+
+
+def read_lines(file: Path) -> list[str]:
+    """The whole lines of a file; one that a crash cut short is left out."""
+    text = file.read_text()
+    return text[: text.rfind("\n") + 1].splitlines()
