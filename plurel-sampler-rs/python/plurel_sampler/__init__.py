@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from plurel_sampler.building import build_store
     from plurel_sampler.embedders import HashedEmbedder
     from plurel_sampler.errors import (
         BuildError,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     )
     from plurel_sampler.records import ENCODINGS, Column, ContextConfig, Embedder, Table, Target, Task
     from plurel_sampler.sampling import Batch, ColumnRef, Sampler, TableRef
-    from plurel_sampler.stores import ALWAYS, NEVER, ColumnInfo, Store, TableInfo, TaskInfo, build_store
+    from plurel_sampler.stores import ALWAYS, NEVER, ColumnInfo, Store, TableInfo, TaskInfo
 
 __version__ = "0.1.0"
 
@@ -68,7 +69,7 @@ __all__ = [
     "build_store",
 ]
 
-_MODULES = ("records", "errors", "embedders", "stores", "sampling")
+_MODULES = ("records", "errors", "embedders", "stores", "building", "sampling")
 
 
 def __getattr__(name: str) -> Any:
