@@ -72,6 +72,7 @@ def test_opening_gives_the_same_store(make_shop: MakeShop) -> None:
     store = make_shop()
     for verify in ("lengths", "checksums"):
         assert Store.open(store.path, verify=verify).info == store.info
+    assert pickle.loads(pickle.dumps(store)).info == store.info
     with pytest.raises(ContextError, match="lengths, checksums"):
         Store.open(store.path, verify="no")  # type: ignore[arg-type]
 

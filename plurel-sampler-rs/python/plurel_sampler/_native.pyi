@@ -5,6 +5,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["HashedEmbedder", "Sampler", "Store", "build_store"]
+
 def build_store(
     out: Path,
     tables: Sequence[object],

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from plurel.cli.output import Reporter, reporter
 from plurel.columns import infer_encodings
@@ -31,7 +31,7 @@ def preprocess(
     *databases: Path,
     out: Path,
     embedder: str = "hashed",
-    task: list[str] | None = None,
+    task: Annotated[list[str] | None, Parameter(negative="")] = None,
     on_unresolved: Literal["error", "null"] = "error",
     overwrite: bool = False,
     json: bool = False,

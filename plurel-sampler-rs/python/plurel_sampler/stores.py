@@ -183,6 +183,9 @@ class Store:
                 column=column,
             )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Store.open, (self.path,))
+
     def __repr__(self) -> str:
         tables = len(self.tables) - len(self.tasks)
         embedders = ", ".join(self.info["embeddings"]) or "none"

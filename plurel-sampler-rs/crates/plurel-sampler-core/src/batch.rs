@@ -2,8 +2,9 @@
 //!
 //! Arrays carry ids; vectors of texts come once each, in `texts`. The target's value appears in the labels only.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use crate::context::{Context, Goal};
 use crate::error::Result;

@@ -4,8 +4,7 @@
 //! children comes next. A row brings at most `width` children. The walk ends before the first row whose cells would
 //! not fit into `length`. Only what the view shows is ever listed.
 
-use std::collections::HashSet;
-
+use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -174,7 +173,7 @@ fn add_children(children: &[u32], depth: usize, config: &ContextConfig, draws: &
 }
 
 fn link(view: &View<'_>, context: &mut Context) -> Result<()> {
-    let numbers: std::collections::HashMap<u32, u32> =
+    let numbers: HashMap<u32, u32> =
         context.rows.iter().enumerate().map(|(number, row)| (row.node, number as u32)).collect();
     for (child, row) in context.rows.iter().enumerate() {
         let start = context.links.len();

@@ -232,12 +232,19 @@ impl Draft {
     pub fn publish(mut self, out: &Path, overwrite: bool) -> Result<()> {
         sync_directory(&self.path)?;
         check_free(out, overwrite)?;
-        let old = self.path.with_extension("old");
+        let mut old = self.path.as_os_str().to_owned();
+        old.push(".old");
+        let old = PathBuf::from(old);
         let replaces = out.exists();
         if replaces {
             std::fs::rename(out, &old).map_err(|error| Error::io("move away", out, error))?;
         }
-        std::fs::rename(&self.path, out).map_err(|error| Error::io("rename into place", out, error))?;
+        if let Err(error) = std::fs::rename(&self.path, out) {
+            if replaces {
+                std::fs::rename(&old, out).map_err(|error| Error::io("move back", &old, error))?;
+            }
+            return Err(Error::io("rename into place", out, error));
+        }
         self.published = true;
         sync_directory(out.parent().unwrap_or(Path::new(".")))?;
         if replaces {
