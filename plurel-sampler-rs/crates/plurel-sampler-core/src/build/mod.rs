@@ -1,0 +1,306 @@
+//! Builds a store from tables and tasks: two passes over the data, then links, times, strings and vectors.
+//!
+//! The work is done in a directory beside the output path, which is renamed when everything in it is on disk.
+
+mod decode;
+mod edges;
+mod keys;
+mod pack;
+mod plan;
+mod scan;
+mod statistics;
+mod strings;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::embed::write_embeddings;
+use crate::error::{Error, Kind, Result};
+use crate::files::{Draft, FileTag, Writer, check_free, write_atomically};
+use crate::format::*;
+use crate::spec::{BuildOptions, Embedder, Encoding, LabelKnown, TableSpec, TaskSpec};
+use crate::store::{Store, Verify};
+use edges::{Children, Parents};
+use pack::{Packed, Packer};
+use plan::{Input, Origin};
+use scan::Scanned;
+use statistics::Welford;
+use strings::Strings;
+
+pub use decode::infer;
+
+pub const CELLS_TAG: FileTag = *b"cell";
+pub const PARENTS_TAG: FileTag = *b"prnt";
+pub const TIMES_TAG: FileTag = *b"time";
+pub const OFFSETS_TAG: FileTag = *b"offs";
+pub const CHILDREN_TAG: FileTag = *b"chld";
+
+/// Told what is being done and which share of the build is behind; an error stops the build.
+pub type Progress<'a> = dyn FnMut(&str, f64) -> Result<()> + 'a;
+
+/// Builds a store at `out` and opens it.
+pub fn build_store(
+    out: &Path,
+    tables: &[TableSpec],
+    tasks: &[TaskSpec],
+    options: &BuildOptions,
+    embedder: Option<&dyn Embedder>,
+    progress: &mut Progress<'_>,
+) -> Result<Store> {
+    check_free(out, options.overwrite)?;
+    let inputs = plan::inputs(tables, tasks)?;
+    let draft = Draft::beside(out)?;
+    let build = Build { directory: draft.path(), inputs: &inputs, options };
+    build.run(embedder, progress)?;
+    draft.publish(out, options.overwrite)?;
+    Store::open(out, Verify::Lengths)
+}
+
+struct Build<'a> {
+    directory: &'a Path,
+    inputs: &'a [Input<'a>],
+    options: &'a BuildOptions,
+}
+
+impl Build<'_> {
+    fn run(&self, embedder: Option<&dyn Embedder>, progress: &mut Progress<'_>) -> Result<()> {
+        let steps = (2 * self.inputs.len() + 3) as f64;
+        let mut done = 0.0;
+        let mut step = |what: String| {
+            done += 1.0;
+            progress(&what, (done - 1.0) / steps)
+        };
+
+        let mut scanned = Vec::with_capacity(self.inputs.len());
+        for input in self.inputs {
+            step(format!("reading {}", input.name))?;
+            scanned.push(scan::scan(input, self.options.val_timestamp)?);
+        }
+        self.check_tasks(&scanned)?;
+
+        let mut strings = Strings::default();
+        let tables = self.describe(&scanned, &mut strings)?;
+        let num_rows = tables.last().map_or(0, |table| table.first_node + table.rows);
+        if num_rows > MAX_ROWS {
+            let message = format!("{num_rows} rows in all, {MAX_ROWS} are the most a store can hold");
+            return Err(Error::new(Kind::Limit, message));
+        }
+
+        let mut files = BTreeMap::new();
+        let mut cells = Writer::new(&self.directory.join(CELLS), CELLS_TAG)?;
+        let names: Vec<&str> = self.inputs.iter().map(|input| input.name).collect();
+        let keys: Vec<&keys::KeyIndex> = scanned.iter().map(|scanned| &scanned.keys).collect();
+        let first_nodes: Vec<u64> = tables.iter().map(|table| table.first_node).collect();
+        let mut packer = Packer {
+            names: &names,
+            keys: &keys,
+            first_nodes: &first_nodes,
+            on_unresolved: self.options.on_unresolved,
+            strings: &mut strings,
+            cells: &mut cells,
+        };
+        let mut packed = Vec::with_capacity(self.inputs.len());
+        for ((input, scanned), table) in self.inputs.iter().zip(&scanned).zip(&tables) {
+            step(format!("packing {}", input.name))?;
+            let statistics: Vec<Moments> = table.columns.iter().map(|column| column.statistics).collect();
+            packed.push(packer.pack(input, scanned, &statistics)?);
+        }
+        files.insert(CELLS.to_string(), cells.finish()?);
+
+        step("linking rows".to_string())?;
+        let num_edges = self.link(&tables, &packed, num_rows as usize, &mut files)?;
+
+        step("writing strings".to_string())?;
+        files.insert(TEXT.to_string(), strings.write(&self.directory.join(TEXT))?);
+
+        step("embedding strings".to_string())?;
+        let mut embeddings = BTreeMap::new();
+        if let Some(embedder) = embedder {
+            let ids: Vec<u32> = (0..strings.len() as u32).collect();
+            let chunks = ids.chunks(TEXT_BATCH).map(|ids| Ok(ids.iter().map(|&id| strings.get(id)).collect()));
+            let (meta, file) = write_embeddings(self.directory, embedder, chunks)?;
+            files.insert(meta.file.clone(), file);
+            embeddings.insert(embedder.name().to_string(), meta);
+        }
+
+        let manifest = Manifest {
+            magic: MAGIC.to_string(),
+            version: VERSION,
+            checksum: String::new(),
+            val_timestamp: self.options.val_timestamp,
+            test_timestamp: self.options.test_timestamp,
+            tasks: self.describe_tasks(&scanned),
+            num_rows,
+            num_edges,
+            num_strings: strings.len() as u64,
+            datetime_pooled: pooled(&tables, &scanned)?,
+            tables,
+            files,
+            embeddings,
+            report: Report { unresolved_keys: packed.into_iter().flat_map(|table| table.unresolved).collect() },
+            provenance: self.options.provenance.clone(),
+        };
+        write_atomically(&self.directory.join(MANIFEST), manifest.to_json()?.as_bytes())
+    }
+
+    fn check_tasks(&self, scanned: &[Scanned]) -> Result<()> {
+        for input in self.inputs {
+            if let Origin::Task(task) = input.origin {
+                plan::check_task(task, &scanned[input.foreign_keys[0].parent].columns)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn describe(&self, scanned: &[Scanned], strings: &mut Strings) -> Result<Vec<TableMeta>> {
+        let mut tables = Vec::with_capacity(self.inputs.len());
+        let mut first_node = 0;
+        for (input, scanned) in self.inputs.iter().zip(scanned) {
+            let mut columns = Vec::with_capacity(scanned.columns.len());
+            for (column, welford) in scanned.columns.iter().zip(&scanned.statistics) {
+                let at = |error: Error| error.in_table(input.name).in_column(&column.name);
+                let (statistics, constant) = welford.moments(1).map_err(at)?;
+                columns.push(ColumnMeta {
+                    name: column.name.clone(),
+                    encoding: column.encoding,
+                    name_text: strings.intern(&format!("{} of {}", column.name, input.name))?,
+                    known_at: column.known_at.clone(),
+                    statistics,
+                    constant: constant && !column.encoding.is_string(),
+                });
+            }
+            let foreign_keys = input.foreign_keys.iter().map(|key| ForeignKeyMeta {
+                column: key.column.to_string(),
+                table: self.inputs[key.parent].name.to_string(),
+            });
+            tables.push(TableMeta {
+                name: input.name.to_string(),
+                rows: scanned.rows(),
+                first_node,
+                primary_key: input.primary_key.map(str::to_string),
+                time_column: input.time_column.map(str::to_string),
+                missing_time: input.missing_time,
+                columns,
+                foreign_keys: foreign_keys.collect(),
+                times: input.times.iter().map(|name| name.to_string()).collect(),
+                is_task: matches!(input.origin, Origin::Task(_)),
+            });
+            first_node += scanned.rows();
+        }
+        Ok(tables)
+    }
+
+    fn describe_tasks(&self, scanned: &[Scanned]) -> Vec<TaskMeta> {
+        let mut tasks = Vec::new();
+        for (input, scanned) in self.inputs.iter().zip(scanned) {
+            let Origin::Task(task) = input.origin else { continue };
+            let mut splits = BTreeMap::new();
+            let mut first = 0;
+            for ((split, _), rows) in input.parts.iter().zip(&scanned.part_rows) {
+                splits.extend(split.map(|split| (split, (first, first + rows))));
+                first += rows;
+            }
+            tasks.push(TaskMeta {
+                name: task.name.clone(),
+                task_type: task.task_type,
+                entity_table: task.entity_table.clone(),
+                entity_column: task.entity_column.clone(),
+                time_column: task.time_column.clone(),
+                target_column: task.target_column.clone(),
+                label_known: task.label_known.clone(),
+                hidden_columns: task.hidden_columns.clone(),
+                splits,
+            });
+        }
+        tasks
+    }
+
+    /// Writes foreign keys, children and times; gives the number of pairs of rows that keys join.
+    fn link(
+        &self,
+        tables: &[TableMeta],
+        packed: &[Packed],
+        rows: usize,
+        files: &mut BTreeMap<String, FileMeta>,
+    ) -> Result<u64> {
+        let mut parents = Writer::new(&self.directory.join(PARENTS), PARENTS_TAG)?;
+        packed.iter().try_for_each(|table| parents.put(&table.parents))?;
+        files.insert(PARENTS.to_string(), parents.finish()?);
+
+        let edges = tables.iter().zip(packed).map(|(table, packed)| Parents {
+            first_node: table.first_node as u32,
+            width: table.foreign_keys.len(),
+            nodes: &packed.parents,
+        });
+        let mut children = Children::of(&edges.collect::<Vec<_>>(), rows);
+        let mut known: Vec<i64> = packed.iter().flat_map(|table| table.known.iter().copied()).collect();
+        let table_of = |node: u32| tables.partition_point(|table| table.first_node <= u64::from(node)) - 1;
+        edges::spread_times(&mut known, |node| tables[table_of(node)].time_column.is_some(), &children);
+        self.delay_labels(tables, packed, &mut known)?;
+        children.sort_by_time(&known);
+
+        let mut times = Writer::new(&self.directory.join(TIMES), TIMES_TAG)?;
+        times.put(&known)?;
+        packed.iter().flat_map(|table| &table.times).try_for_each(|column| times.put(column))?;
+        files.insert(TIMES.to_string(), times.finish()?);
+
+        let mut offsets = Writer::new(&self.directory.join(OFFSETS), OFFSETS_TAG)?;
+        offsets.put(&children.offsets)?;
+        files.insert(OFFSETS.to_string(), offsets.finish()?);
+        let mut nodes = Writer::new(&self.directory.join(CHILDREN), CHILDREN_TAG)?;
+        nodes.put(&children.nodes)?;
+        files.insert(CHILDREN.to_string(), nodes.finish()?);
+        Ok(children.nodes.len() as u64)
+    }
+
+    /// A label row shows itself only when its label is strictly in the past; without its label it says nothing.
+    fn delay_labels(&self, tables: &[TableMeta], packed: &[Packed], known: &mut [i64]) -> Result<()> {
+        for (index, input) in self.inputs.iter().enumerate() {
+            let Origin::Task(task) = input.origin else { continue };
+            let entity = input.foreign_keys[0].parent;
+            let entity_times = match &task.label_known {
+                LabelKnown::AtEntityColumn { column } => {
+                    let position = tables[entity].time(column).ok_or_else(|| {
+                        Error::build("names no time column of the entity table").in_table(&task.name).in_column(column)
+                    })?;
+                    Some(&packed[entity].times[position])
+                }
+                _ => None,
+            };
+            for row in 0..tables[index].rows as usize {
+                let node = tables[index].first_node as usize + row;
+                let own = known[node];
+                let label = match &task.label_known {
+                    LabelKnown::AtTimestamp if own == ALWAYS => NEVER,
+                    LabelKnown::AtTimestamp => own,
+                    LabelKnown::AfterWindow { .. } if own == ALWAYS => NEVER,
+                    LabelKnown::AfterWindow { microseconds } => own.saturating_add(*microseconds),
+                    LabelKnown::AtEntityColumn { .. } => match packed[index].parents[row] {
+                        NONE => NEVER,
+                        parent => {
+                            let parent = u64::from(parent) - tables[entity].first_node;
+                            entity_times.map_or(NEVER, |times| times[parent as usize])
+                        }
+                    },
+                };
+                known[node] = own.max(label.saturating_add(1));
+            }
+            for &row in &packed[index].unlabelled {
+                known[tables[index].first_node as usize + row] = NEVER;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn pooled(tables: &[TableMeta], scanned: &[Scanned]) -> Result<Moments> {
+    let mut pooled = Welford::default();
+    for (table, scanned) in tables.iter().zip(scanned) {
+        for (column, welford) in table.columns.iter().zip(&scanned.statistics) {
+            if column.encoding == Encoding::Datetime {
+                pooled.merge(welford);
+            }
+        }
+    }
+    Ok(pooled.moments(0)?.0)
+}
