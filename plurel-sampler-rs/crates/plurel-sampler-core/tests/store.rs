@@ -138,7 +138,7 @@ const FILES: [&str; 8] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// Whatever happens to the bytes, using the store gives contexts or an error.
     #[test]
