@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from plurel_rt.batch import Encoding, from_sampler
 from plurel_rt.heads import HeadConfig
 from plurel_rt.model import BUILTIN_HEADS, ModelConfig, RelationalTransformer, builtin_heads
+from plurel_rt.norms import EPS, RMSNorm
 
 SMALL = ModelConfig(dim=16, depth=2, heads=4, ff=32, text_width=8)
 MakeBatch = Callable[..., Any]
@@ -190,3 +191,20 @@ def test_each_encoding_needs_exactly_one_head() -> None:
 def test_heads_must_divide_the_width() -> None:
     with pytest.raises(ValueError, match="not a multiple of heads"):
         ModelConfig(dim=10, heads=4)
+
+
+@pytest.mark.parametrize("shape", [(3, 8), (2, 3, 4, 8), (0, 8)])
+def test_the_norm_is_torchs_in_value_and_gradient(shape: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(*shape, generator=generator, dtype=torch.float64, requires_grad=True)
+    ours, torchs = RMSNorm(8).double(), torch.nn.RMSNorm(8, eps=EPS).double()
+    weight = torch.randn(8, generator=generator, dtype=torch.float64)
+    gradients = []
+    for norm in (ours, torchs):
+        with torch.no_grad():
+            norm.weight.copy_(weight)
+        out = norm(x)
+        gradients.append((out.detach(), *torch.autograd.grad(out.sin().sum(), [x, norm.weight])))
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b)
+    assert torch.autograd.gradcheck(ours, x)

@@ -28,8 +28,9 @@ REAL = "nycflights13"
 PRIOR = (
     "database_params.num_tables_choices={kind: range, value: [3, 6]}",
     "database_params.num_cols_choices={kind: zipf_range, value: [3, 16]}",
+    "database_params.task_choices={kind: set, value: [{name: autocomplete, max_tasks: 8}]}",
 )
-"""The demo's databases come from the default prior, but with fewer tables and columns."""
+"""The demo's databases come from the default prior, but with fewer tables and columns and more tasks."""
 
 app = App(
     name="demo",
@@ -52,10 +53,10 @@ class Size:
     rows: int
 
 
-FULL = Size(databases=16, recipe=(), rows=2000)
+FULL = Size(databases=24, recipe=(), rows=2000)
 QUICK = Size(
-    databases=3,
-    recipe=("steps=120", "model.dim=32", "model.depth=2", "eval_every=60", "save_every=60"),
+    databases=4,
+    recipe=("steps=150", "model.dim=32", "model.depth=3", "model.ff=96", "eval_every=75", "save_every=75"),
     rows=300,
 )
 

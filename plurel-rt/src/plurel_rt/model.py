@@ -28,6 +28,7 @@ from torch.nn import functional
 from plurel_rt.attention import Kind, Structure, attend, dense_structure, visible_pairs
 from plurel_rt.batch import Encoding, TensorBatch
 from plurel_rt.heads import BooleanHead, DatetimeHead, Head, HeadConfig, NumberHead, TextHead
+from plurel_rt.norms import RMSNorm
 
 ENCODER_OF = {
     Encoding.NUMBER: "number",
@@ -92,8 +93,8 @@ class Attention(nn.Module):
         self.wk = nn.Linear(config.dim, config.dim, bias=False)
         self.wv = nn.Linear(config.dim, config.dim, bias=False)
         self.wo = nn.Linear(config.dim, config.dim, bias=False)
-        self.q_norm = nn.RMSNorm(config.dim // config.heads)
-        self.k_norm = nn.RMSNorm(config.dim // config.heads)
+        self.q_norm = RMSNorm(config.dim // config.heads)
+        self.k_norm = RMSNorm(config.dim // config.heads)
 
     def forward(self, x: Tensor, structure: Structure) -> Tensor:
         """`[B, S, D]` -> `[B, S, D]`; exactly 0 for a cell that sees no key."""
@@ -127,7 +128,7 @@ class Block(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.norms = nn.ModuleDict({key: nn.RMSNorm(config.dim) for key in (*KIND_KEYS, "ffn")})
+        self.norms = nn.ModuleDict({key: RMSNorm(config.dim) for key in (*KIND_KEYS, "ffn")})
         self.attns = nn.ModuleDict({key: Attention(config, kind) for key, kind in KIND_KEYS.items()})
         self.ffn = SwiGLU(config)
 
@@ -169,12 +170,12 @@ class RelationalTransformer(nn.Module):
             width = config.text_width
             inputs = {"number": 1, "datetime": 1, "boolean": 1, "text": width, "col_name": width}
             self.enc_dict = nn.ModuleDict({k: nn.Linear(n, config.dim) for k, n in inputs.items()})
-            self.norm_dict = nn.ModuleDict({k: nn.RMSNorm(config.dim) for k in inputs})
+            self.norm_dict = nn.ModuleDict({k: RMSNorm(config.dim) for k in inputs})
             self.mask_embs = nn.ParameterDict(
                 {k: nn.Parameter(torch.empty(config.dim)) for k in inputs if k != "col_name"}
             )
             self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
-            self.norm_out = nn.RMSNorm(config.dim)
+            self.norm_out = RMSNorm(config.dim)
         self.dec_dict = nn.ModuleDict(heads)  # type: ignore[arg-type]
         self.head_of = _head_of({name: encodings[name] for name in heads})
         self._initialise(torch.Generator().manual_seed(config.seed))
