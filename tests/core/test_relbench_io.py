@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plurel.errors import DatabaseError, RequestError
-from plurel.relbench_io import read_directory, write_directory
+from plurel.relbench_io import read_directory, write, write_directory
 from plurel.relbench_io.moments import iso, microseconds
 from plurel.schema import ForeignKey, Schema, Table
 from plurel.tasks import TaskDefinition
@@ -103,6 +103,23 @@ def test_a_directory_that_is_there_is_never_overwritten(write_shop: Write) -> No
     with pytest.raises(RequestError, match="is already there"):
         write_shop(name="another")
     assert _digests(write_shop("other").with_name("shop")) == before
+
+
+def test_of_two_writers_of_one_directory_the_first_wins_and_the_second_is_told(
+    write_shop: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = write._sync
+
+    def overtaken(scratch: Path) -> None:
+        monkeypatch.setattr(write, "_sync", sync)
+        write_shop()
+        sync(scratch)
+
+    monkeypatch.setattr(write, "_sync", overtaken)
+    with pytest.raises(RequestError, match="shop is already there"):
+        write_shop(name="another")
+    (left,) = write_shop("other").parent.glob("shop*")
+    assert read_directory(left).name == "shop"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plurel.config import Config, resolve
+from plurel.errors import RequestError
 from plurel.plugins import get_ledger
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from plurel.config import ResolvedConfig
     from plurel.generation.database import Generated
+    from plurel.generation.schema import Period
     from plurel.graph import CausalGraph
     from plurel.plugins import Ledger
     from plurel.plugins.requests import Parts
@@ -79,12 +81,12 @@ class SyntheticDataset:
     @property
     def val_timestamp(self) -> pd.Timestamp:
         """Start of validation."""
-        return _timestamp(self._generated.period.val)
+        return _timestamp(self._period.val)
 
     @property
     def test_timestamp(self) -> pd.Timestamp:
         """Start of test."""
-        return _timestamp(self._generated.period.test)
+        return _timestamp(self._period.test)
 
     @property
     def schema(self) -> Schema:
@@ -167,6 +169,13 @@ class SyntheticDataset:
         return generate(self.seed, self.config, self._parts, progress=progress)
 
     @cached_property
+    def _period(self) -> Period:
+        """The time it covers, which is known before any table is: a cached database asks for no more."""
+        from plurel.generation.database import period_of
+
+        return period_of(self.seed, self.config)
+
+    @cached_property
     def _parts(self) -> Parts:
         return self.resolved.parts(self._ledger)
 
@@ -177,7 +186,14 @@ class SyntheticDataset:
         identity = json.dumps([self.seed, config_identity(self.resolved)], sort_keys=True)
         key = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
         directory = Path(str(self.config.cache_dir)).expanduser() / f"{self.name}-{key}"
-        return directory if directory.exists() else self.save(directory)
+        if not directory.exists():
+            try:
+                self.save(directory)
+            except RequestError:
+                # Another process may have written the same database meanwhile; any other reason stays one.
+                if not directory.exists():
+                    raise
+        return directory
 
 
 def _database(frames: Mapping[str, pd.DataFrame], schema: Schema) -> Database:

@@ -6,6 +6,7 @@ Schema and period, times and links, values, then the finish of every table. Not 
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -99,13 +100,7 @@ def generate(
     """
     stream = Stream(seed)
     params = config.database_params
-    period = draw_period(
-        params.min_timestamp,
-        params.max_timestamp,
-        val_split=config.val_split,
-        test_split=config.test_split,
-        stream=stream / "period",
-    )
+    period = period_of(seed, config)
     rules = SurfaceRules(
         collapse=params.category_collapse,
         typed=params.column_type_choices is not None,
@@ -139,6 +134,21 @@ def generate(
     )
 
 
+def period_of(seed: int, config: Config) -> Period:
+    """The period of the database of a seed and a config.
+
+    Raises:
+        GenerationError: where the config leaves no two days to draw.
+    """
+    return draw_period(
+        config.database_params.min_timestamp,
+        config.database_params.max_timestamp,
+        val_split=config.val_split,
+        test_split=config.test_split,
+        stream=Stream(seed) / "period",
+    )
+
+
 def intervene(generated: Generated, parts: Parts, column: str, value: float) -> dict[str, pd.DataFrame]:
     """The rows of a database under do(column = value): other values, same noise, same mechanisms.
 
@@ -152,7 +162,8 @@ def intervene(generated: Generated, parts: Parts, column: str, value: float) -> 
         value: what the column is held at.
 
     Raises:
-        RequestError: where the database has no such column, or the column no such label.
+        RequestError: where the database has no such column, the column no such label, or the value is not
+            finite.
     """
     _check_held(generated, column, value)
     table, _, name = column.rpartition(".")
@@ -180,6 +191,8 @@ def _check_held(generated: Generated, column: str, value: float) -> None:
     categories = known[column]
     if categories is not None and value not in range(categories):
         raise RequestError(f"{column} is held at one of its labels, 0..{categories - 1}; got {value!r}")
+    if not math.isfinite(value):
+        raise RequestError(f"{column} is held at a finite number; got {value!r}")
 
 
 def propose_tasks(generated: Generated, parts: Parts) -> list[TaskDefinition]:

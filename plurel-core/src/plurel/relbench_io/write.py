@@ -70,7 +70,7 @@ def write_directory(
     """
     target = Path(out)
     if target.exists():
-        raise RequestError(f"{target} is already there; remove it or choose another directory")
+        raise _already_there(target)
     for table in schema:
         if table.name.lower() in _RESERVED:
             raise DatabaseError(f"a table must not be named {table.name!r}: the name is reserved")
@@ -86,12 +86,26 @@ def write_directory(
             text = json.dumps(extra, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
             (scratch / "plurel.json").write_text(text, encoding="utf-8")
         _sync(scratch)
-        scratch.rename(target)
+        _place(scratch, target)
         _sync_path(target.parent)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
     return target
+
+
+def _already_there(target: Path) -> RequestError:
+    return RequestError(f"{target} is already there; remove it or choose another directory")
+
+
+def _place(scratch: Path, target: Path) -> None:
+    """Give the finished directory its name; whoever wrote the same one meanwhile was first."""
+    try:
+        scratch.rename(target)
+    except OSError as error:
+        if target.exists():
+            raise _already_there(target) from error
+        raise
 
 
 def _write(
