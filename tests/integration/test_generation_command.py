@@ -90,7 +90,7 @@ def test_a_directory_that_holds_something_else_is_refused(tmp_path, capsys):
     [
         (["no-such.yaml"], "no-such.yaml"),
         (["--preset", "nope"], "unknown preset 'nope'"),
-        (["config.yaml", "--preset", "default"], "exclude each other"),
+        (["config.yaml", "--preset", "default"], "a file or a preset, got both config.yaml and default"),
         (["--set", "database_params.num_table_choices=3"], "num_tables_choices"),
         (["--set", "database_params.table_layout_choices=layerd"], "unknown layout 'layerd'"),
         (["--num-dbs", "0"], "num-dbs"),

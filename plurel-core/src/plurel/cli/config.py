@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from cyclopts import App, Parameter
 
 from plurel.cli.output import reporter
 from plurel.config import Config, resolve
+from plurel.errors import RequestError
 from plurel.plugins.ledger import get_ledger
 
 app = App(name="config", help="Show, check and list configs.")
@@ -67,7 +69,7 @@ def presets(*, json: bool = False) -> None:
     )
 
 
-def load(config: Path | None, preset: str | None, assignments: list[str]) -> Config:
+def load(config: Path | None, preset: str | None, assignments: Iterable[str]) -> Config:
     """The config that a command's options ask for.
 
     Args:
@@ -78,8 +80,6 @@ def load(config: Path | None, preset: str | None, assignments: list[str]) -> Con
     Raises:
         RequestError: where both a file and a preset are given, or either is wrong.
     """
-    from plurel.errors import RequestError
-
     if config is not None and preset is not None:
         raise RequestError(f"a config comes from a file or a preset, got both {config} and {preset}")
     if config is not None:

@@ -13,9 +13,8 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter, validators
 
+from plurel.cli.config import load
 from plurel.cli.output import reporter
-from plurel.config import Config
-from plurel.errors import RequestError
 from plurel.generation.batch import Made, make, plan
 from plurel.plugins import get_ledger
 
@@ -61,7 +60,7 @@ def generate(
     packer = ledger.find("commands", "preprocess").target() if preprocess else None
     params = {} if num_proc is None else {"num_proc": num_proc}
     runner = ledger.find("executors", executor).build(params)
-    chosen = _config(config, preset).with_set(assignments)
+    chosen = load(config, preset, assignments)
     jobs, made = plan(out, chosen, range(seed_offset, seed_offset + num_dbs))
     if made:
         say.say(f"{len(made)} of {num_dbs} databases are there already")
@@ -81,14 +80,6 @@ def generate(
             for each in made
         ],
     )
-
-
-def _config(file: Path | None, preset: str | None) -> Config:
-    if file is not None and preset is not None:
-        raise RequestError("a config file and --preset exclude each other; give one of them")
-    if file is not None:
-        return Config.from_file(file)
-    return Config() if preset is None else Config.preset(preset)
 
 
 def _pack(packer: App, made: list[Made], stores: Path) -> Any:

@@ -20,16 +20,11 @@ app = App(name="import", help="Make a RelBench directory of a real source.")
 def import_source(name: str, *, out: Path, source: Path | None = None, json: bool = False) -> None:
     """Make a RelBench directory of a real source.
 
-    Parameters
-    ----------
-    name
-        An importer, as `plurel plugins list --kind importers` shows them.
-    out
-        The directory to make.
-    source
-        Where the source lies; the importer's own place by default.
-    json
-        Print one JSON document.
+    Args:
+        name: An importer, as `plurel plugins list --kind importers` shows them.
+        out: The directory to make.
+        source: Where the source lies; the importer's own place by default.
+        json: Print one JSON document.
     """
     say = reporter(json=json)
     importer = get_ledger().find("importers", name).build()

@@ -17,12 +17,9 @@ app = App(name="validate", help="Check a database directory against the RelBench
 def validate(path: Path, *, json: bool = False) -> int:
     """Check a database directory against the RelBench contract; list every breach.
 
-    Parameters
-    ----------
-    path
-        The directory that holds manifest.yaml.
-    json
-        Print one JSON document.
+    Args:
+        path: The directory that holds manifest.yaml.
+        json: Print one JSON document.
     """
     say = reporter(json=json)
     breaches = validate_directory(path)
