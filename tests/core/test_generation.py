@@ -369,6 +369,15 @@ def finish(values: np.ndarray, rate: float = 0.1, collapse: Any = "boolean") -> 
     return fit_finish([column], {"a": values}, SurfaceRules(collapse=collapse), choices, Stream(5))
 
 
+def test_a_column_that_lost_a_value_to_overflow_may_be_null():
+    whole = np.arange(4, dtype=np.float32)
+    holed = np.array([0, np.inf, 2, 3], dtype=np.float32)
+    for values, nullable in ((whole, False), (holed, True)):
+        finished = finish(values, rate=0.0)
+        assert finished.schema_columns()[0].nullable is nullable
+        assert np.isnan(finished.apply({"a": values})["a"]).any() == nullable
+
+
 @given(rows=st.integers(1, 300), rate=st.floats(0, 1))
 def test_exactly_the_floor_of_the_share_of_a_number_s_cells_is_missing(rows, rate):
     values = np.arange(rows, dtype=np.float32)
@@ -444,6 +453,17 @@ def test_a_category_is_held_at_one_of_its_labels():
     for wrong in (3, -1, 0.5):
         with pytest.raises(RequestError, match=r"table_0.feature_0 is held at one of its labels, 0..2"):
             intervene(generated, chosen, "table_0.feature_0", wrong)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_number_is_held_at_a_finite_value(wrong):
+    shape: dict[str, Any] = {
+        "num_tables_choices": 1,
+        "num_cols_choices": 1,
+        "col_stype_choices": "numerical",
+    }
+    with pytest.raises(RequestError, match=r"table_0.feature_0 is held at a finite number; got (nan|inf)"):
+        intervene(made(2, **shape), parts(**shape), "table_0.feature_0", wrong)
 
 
 def test_categories_are_kept_where_the_config_says_so():

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import networkx as nx
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -179,6 +180,7 @@ def test_plurel_json_says_where_the_database_came_from(tmp_path):
     said = json.loads((path / "plurel.json").read_text())
     assert said["seed"] == 5
     assert Config.from_dict(said["config"]).database_params.num_tables_choices == Choices.constant(5)
+    assert said["computed_by"]["numpy"] == np.__version__
     assert {"plurel-scm:scm", "plurel-layouts:barabasi_albert"} <= {
         item["id"] for item in said["contributions"]
     }
@@ -198,6 +200,34 @@ def test_the_cache_gives_back_the_same_database_and_never_another_config_s(tmp_p
     other = Config(database_params=DatabaseParams(num_tables_choices=1), cache_dir=str(tmp_path))
     assert len(SyntheticDataset(6, other).make_db().table_dict) == 1
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_cached_database_and_its_cuts_are_there_without_generating(tmp_path, monkeypatch):
+    cached = Config(database_params=SMALL.database_params, cache_dir=str(tmp_path))
+    first = SyntheticDataset(6, cached)
+    made, cuts = first.get_db(), (first.val_timestamp, first.test_timestamp)
+
+    def refuse(*_, **__):
+        raise AssertionError("generated again")
+
+    monkeypatch.setattr("plurel.generation.database.generate", refuse)
+    again = SyntheticDataset(6, cached)
+    assert (again.val_timestamp, again.test_timestamp) == cuts
+    for name, table in again.get_db().table_dict.items():
+        pd.testing.assert_frame_equal(table.df, made.table_dict[name].df)
+
+
+def test_two_processes_may_fill_one_cache(tmp_path, monkeypatch):
+    cached = Config(database_params=SMALL.database_params, cache_dir=str(tmp_path))
+    save = SyntheticDataset.save
+
+    def save_as_second(self, out):
+        save(SyntheticDataset(6, SMALL), out)
+        return save(self, out)
+
+    monkeypatch.setattr(SyntheticDataset, "save", save_as_second)
+    assert len(SyntheticDataset(6, cached).make_db().table_dict) == 5
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_get_db_stops_at_the_test_timestamp():

@@ -41,6 +41,7 @@ class FinishedColumn:
         facts: the facts that the transform was fitted to, None for categories.
         fitted: the transform that knows the column.
         missing: rows of its missing cells, ascending, `[cells] int64`.
+        nullable: whether a cell is missing, be it one of those or one that the table model left open.
     """
 
     planned: PlannedColumn
@@ -50,6 +51,7 @@ class FinishedColumn:
     facts: ColumnFacts | None = None
     fitted: FittedTransform | None = None
     missing: NDArray[np.int64] = field(factory=lambda: np.empty(0, dtype=np.int64))
+    nullable: bool = False
 
     def apply(self, values: NDArray[Any]) -> NDArray[Any] | pd.api.extensions.ExtensionArray:
         """The finished column, `[rows]`: f64 with NaN where missing, bool, labels, or as its type says."""
@@ -89,7 +91,7 @@ class Finish:
                 name=column.planned.name,
                 kind=column.surface.kind,
                 categories=column.planned.categories if column.surface.kind == "category" else None,
-                nullable=len(column.missing) > 0,
+                nullable=column.nullable,
             )
             for column in self.columns
             if not column.dropped
@@ -148,6 +150,7 @@ def _fit_column(
         facts=facts,
         fitted=transform.fit(facts),
         missing=np.sort(cells),
+        nullable=len(cells) > 0 or facts.count < rows,
     )
 
 

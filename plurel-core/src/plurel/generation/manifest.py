@@ -1,11 +1,13 @@
 """What `plurel.json` says of a generated database: where it came from, what caused it, how its columns ended.
 
-The document is JSON-able and depends on seed, config and the contributions that were used alone: no time of
-day, no machine, no plugin that had no part in it. Not here: the RelBench manifests.
+The document is JSON-able and depends on seed, config, the contributions that were used and the versions that
+computed with them alone: no time of day, no machine, no plugin that had no part in it. Not here: the RelBench
+manifests.
 """
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -31,6 +33,7 @@ def database_manifest(generated: Generated, resolved: ResolvedConfig) -> dict[st
         "format_version": FORMAT_VERSION,
         "seed": generated.seed,
         **config_identity(resolved),
+        "computed_by": computed_by(),
         "block_rows": BLOCK_ROWS,
         "period": attrs.asdict(generated.period),
         "schema": [attrs.asdict(table) for table in generated.schema],
@@ -49,6 +52,11 @@ def config_identity(resolved: ResolvedConfig) -> dict[str, Any]:
     """
     config = {name: value for name, value in resolved.to_dict().items() if name != "cache_dir"}
     return {"config": config, "contributions": resolved.provenance}
+
+
+def computed_by() -> dict[str, str]:
+    """What the values went through, with versions: numpy's last bits are equal for equal versions only."""
+    return {name: metadata.version(name) for name in ("plurel-core", "numpy", "pandas", "pyarrow")}
 
 
 def _table(record: TableRecord) -> dict[str, Any]:
