@@ -203,6 +203,7 @@ def test_layered_graphs_have_their_depth_and_join_neighbour_layers_only(nodes, s
         level[node] = level[parents].max() + 1 if len(parents) else 0
     assert level.max() == min(depth, nodes) - 1
     assert (level[dag.edges[:, 1]] == level[dag.edges[:, 0]] + 1).all()
+    assert (np.diff(level) >= 0).all()
 
 
 @settings(max_examples=50)
@@ -232,6 +233,9 @@ def test_random_cauchy_is_sometimes_dense_and_sometimes_a_chain_of_repairs():
         (lambda: ErdosRenyiParams(p=Choices(kind="range", value=[0.5, 1.5])), "p holds probabilities"),
         (lambda: LayeredParams(depth=Choices(kind="set", value=[1])), "depth is at least 2"),
         (lambda: LayeredParams(edge_dropout=-0.1), "edge_dropout"),
+        (lambda: WattsStrogatzParams(k=Choices(kind="set", value=[2, 3])), "k is a set of even numbers"),
+        (lambda: WattsStrogatzParams(k=Choices(kind="set", value=[0])), "k is a set of even numbers"),
+        (lambda: WattsStrogatzParams(k=Choices(kind="range", value=[2, 4])), "k is a set of even numbers"),
     ],
 )
 def test_parameters_that_no_graph_can_have_are_refused(params, words):

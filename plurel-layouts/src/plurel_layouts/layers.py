@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 
 def _spread(nodes: int, depth: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Layer of each node, `[nodes]`: one random node a layer, the others anywhere."""
-    layers = np.concatenate([np.arange(depth), generator.integers(depth, size=nodes - depth)])
-    return generator.permutation(layers)
+    """Layer of each node, `[nodes]`: one node a layer, the others anywhere, numbered layer by layer."""
+    return np.sort(np.concatenate([np.arange(depth), generator.integers(depth, size=nodes - depth)]))
 
 
 def _restore(nodes: int, edges: NDArray[np.int64], kept: NDArray[np.bool_], rng: np.random.Generator) -> None:
@@ -46,6 +45,7 @@ def _restore(nodes: int, edges: NDArray[np.int64], kept: NDArray[np.bool_], rng:
 class Layered:
     """Nodes spread at random over layers, every edge between neighbour layers but for dropped ones.
 
+    Nodes are numbered layer by layer, as in PluRel 1.1: where nodes are columns, later ones lie deeper.
     Every node keeps a parent (beside those of the first layer) and a child (beside those of the last).
     Where the drops would split the graph, which PluRel 1.1 lets happen, dropped edges come back until it
     hangs together.

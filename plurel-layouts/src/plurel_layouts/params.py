@@ -16,6 +16,12 @@ def _probabilities(_: object, attribute: Attribute[Choices], value: Choices) -> 
         raise ValueError(f"{attribute.name} holds probabilities, 0 to 1, got {value.value}")
 
 
+def _even(_: object, attribute: Attribute[Choices], value: Choices) -> None:
+    fits = (isinstance(number, int) and number >= 2 and number % 2 == 0 for number in value.value)
+    if value.kind != "set" or not all(fits):
+        raise ValueError(f"{attribute.name} is a set of even numbers from 2 upwards, got {value.value}")
+
+
 def _at_least_two(_: object, attribute: Attribute[Choices], value: Choices) -> None:
     if not all(number >= 2 for number in value.value):
         raise ValueError(f"{attribute.name} is at least 2, got {value.value}")
@@ -63,7 +69,7 @@ class WattsStrogatzParams:
         rewire_p: probability that an edge is rewired, drawn once a graph.
     """
 
-    k: Choices = field(factory=lambda: Choices(kind="set", value=[2, 4]))
+    k: Choices = field(factory=lambda: Choices(kind="set", value=[2, 4]), validator=_even)
     rewire_p: Choices = field(
         factory=lambda: Choices(kind="range", value=[0.1, 0.3]), validator=_probabilities
     )
