@@ -2,7 +2,7 @@
 
 Each function may write into its argument and returns an array of its shape; NaN stays NaN. The formulas are
 the usual ones of neural network libraries. Not here: the drawn scale and the clip around them, which belong
-to the layer (`plurel_scm.mlp`).
+to the layer (`plurel_scm.networks`).
 """
 
 from __future__ import annotations

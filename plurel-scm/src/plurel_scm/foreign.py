@@ -124,7 +124,9 @@ class BlockRows:
 
     def encodings(self) -> F32:
         """Every parent column as a vector, `[columns, rows, dim]`; zeros without parent."""
-        return np.concatenate([self._encodings(*pair, 1.0, 0.0) for pair in self._pairs()])
+        dim = self.parents[0].dim
+        none = np.empty((0, len(self.rows[0]), dim), dtype=np.float32)
+        return np.concatenate([none, *(self._encodings(*pair, 1.0, 0.0) for pair in self._pairs())])
 
     def joined(self, aggregation: Aggregation) -> tuple[F32, ...]:
         """What stands beside a node's own encodings in an aggregation's stack, each `[rows, dim]`."""

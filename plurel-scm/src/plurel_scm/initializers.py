@@ -1,7 +1,8 @@
 """The prior's six ways to draw weight matrices.
 
 Matrices are (inputs, outputs) and, as in the published prior, the *output* width stands for the fan-in.
-Shapes may carry leading axes: they are a stack of independent matrices. Not here: masks (`plurel_scm.mlp`).
+Shapes may carry leading axes: they are a stack of independent matrices. Not here: masks
+(`plurel_scm.networks`).
 """
 
 from __future__ import annotations

@@ -77,9 +77,10 @@ class MlpNode:
         for start in range(0, rows, PIECE_ROWS):
             piece = slice(start, min(start + PIECE_ROWS, rows))
             stack = np.empty((edges, piece.stop - start, self.dim), dtype=np.float32)
-            for slot, encoder, value in zip(stack, self.encoders, inputs, strict=False):
+            own, others = np.split(stack, [len(self.encoders)])
+            for slot, encoder, value in zip(own, self.encoders, inputs, strict=True):
                 encoder.encode(value[piece], slot)
-            for slot, joined in zip(stack[len(self.encoders) :], beside, strict=True):
+            for slot, joined in zip(others, beside, strict=True):
                 slot[:] = joined[piece]
             state = self.aggregation(stack)
             state += noise[piece] * np.float32(1 / self.dim)
