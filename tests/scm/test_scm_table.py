@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plurel.config import Choices, DAGParams
 from plurel.errors import GenerationError
 from plurel.plugins.protocols import Aggregation
 from plurel.plugins.requests import BLOCK_ROWS, BlockRequest
@@ -165,6 +166,15 @@ def test_a_null_key_is_no_parent_at_all(request_of, parts):
         rows.values(4)
 
 
+def test_parents_without_columns_show_nothing(request_of):
+    request = request_of(7, rows=64, parents=["a"])
+    bare = evolve(request.parents[0], columns=(), values={})
+    plan = Scm().plan(evolve(request, parents=(bare,)))
+    block = block_of(request)
+    assert block_rows(plan.parents, block.parent_rows).encodings().shape == (0, 64, 32)
+    assert all(values.shape == (64,) for values in plan.raw(block).values())
+
+
 def test_parent_values_are_those_of_the_parent_rows(request_of):
     request = request_of(7, rows=64, parents=["a", "b"])
     plan = Scm().plan(request)
@@ -297,11 +307,17 @@ def test_columns_sit_on_random_nodes_in_ascending_order(request_of, seed, column
 def test_edge_weights_come_from_the_families_they_are_named_after():
     generator = np.random.default_rng(0)
     draws = {name: family(generator, 20_000) for name, family in EDGE_WEIGHTS.items()}
-    assert draws["normal"].std() == pytest.approx(1, rel=0.03)
+    assert draws["gaussian"].std() == pytest.approx(1, rel=0.03)
     assert np.log(draws["lognormal"]).std() == pytest.approx(1, rel=0.03)
     assert np.median(np.abs(draws["cauchy"])) == pytest.approx(1, rel=0.05)
     assert np.abs(draws["uniform"]).max() <= 2
     assert draws["uniform"].std() == pytest.approx(2 / np.sqrt(3), rel=0.03)
+
+
+def test_edge_weight_families_have_the_reference_s_names():
+    names = ["gaussian", "lognormal", "cauchy", "uniform"]
+    assert Choices(kind="set", value=names) == DAGParams().edge_weight_dist_choices
+    assert set(EDGE_WEIGHTS) == set(names)
 
 
 def test_columns_of_every_kind_of_a_schema_can_be_made(request_of):

@@ -29,7 +29,7 @@ KINDS: Mapping[str, Kind] = {"numerical": "number", "categorical": "category"}
 """Kinds by the names of `col_stype_choices`."""
 
 EDGE_WEIGHTS: Mapping[str, Callable[[np.random.Generator, int], NDArray[np.float64]]] = {
-    "normal": lambda generator, count: generator.standard_normal(count),
+    "gaussian": lambda generator, count: generator.standard_normal(count),
     "lognormal": lambda generator, count: generator.lognormal(0, 1, count),
     "cauchy": lambda generator, count: generator.standard_cauchy(count),
     "uniform": lambda generator, count: generator.uniform(-2, 2, count),

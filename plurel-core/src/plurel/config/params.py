@@ -329,7 +329,7 @@ class DAGParams:
         ws_rewire_p_choices: rewiring probability of WattsStrogatz.
         layered_depth_choices: number of layers.
         layered_edge_dropout_p: chance that an edge between layers is dropped.
-        edge_weight_dist_choices: family of a causal graph's edge weights: `normal` N(0, 1), `lognormal`
+        edge_weight_dist_choices: family of a causal graph's edge weights: `gaussian` N(0, 1), `lognormal`
             (0, 1), `cauchy` (0, 1) or `uniform` U(-2, 2).
     """
 
@@ -343,9 +343,9 @@ class DAGParams:
     layered_edge_dropout_p: float = _number(0.1, low=0, high=1)
     edge_weight_dist_choices: Choices = _choices(
         "set",
-        "normal",
+        "gaussian",
         "lognormal",
         "cauchy",
         "uniform",
-        among=("normal", "lognormal", "cauchy", "uniform"),
+        among=("gaussian", "lognormal", "cauchy", "uniform"),
     )
