@@ -23,7 +23,7 @@ from plurel.plugins.records import KINDS
 
 PARAMS = (DatabaseParams, SCMParams, DAGParams)
 NUMERIC_CHOICES = [
-    (part, field.name)
+    (part, field.name, min(field.default.value), max(field.default.value))
     for part, params in zip(("database_params", "scm_params", "dag_params"), PARAMS, strict=True)
     for field in attrs.fields(params)
     if isinstance(field.default, Choices)
@@ -54,8 +54,9 @@ REFERENCE_SPELLINGS = {
 @st.composite
 def configs(draw: st.DrawFn) -> Config:
     data = Config().to_dict()
-    for part, name in draw(st.lists(st.sampled_from(NUMERIC_CHOICES), max_size=5)):
-        low, high = sorted(draw(st.lists(st.integers(1, 50), min_size=2, max_size=2)))
+    for part, name, least, most in draw(st.lists(st.sampled_from(NUMERIC_CHOICES), max_size=5)):
+        numbers = st.floats(least, most) if isinstance(most, float) else st.integers(least, most)
+        low, high = sorted(draw(st.lists(numbers, min_size=2, max_size=2)))
         data[part][name] = draw(st.sampled_from([low, {"kind": "range", "value": [low, high]}]))
     names = st.sampled_from(["relu", "tanh", "other-dist:bump", {"name": "random_sines", "terms": [1, 2]}])
     data["scm_params"]["activation_choices"] = {
@@ -136,7 +137,7 @@ def test_files_of_every_form_are_read(tmp_path: Path, suffix: str) -> None:
         ),
         (
             "database_params: {num_tables_choices: many}",
-            r"drawn from numbers, got 'many' @ \$.database_params.num_tables_choices",
+            r"drawn from integers from 1 to 10000, got 'many' @ \$.database_params.num_tables_choices",
         ),
         (
             "scm_params: {activation_choices: {kind: range, value: [1, 2]}}",

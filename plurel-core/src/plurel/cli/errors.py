@@ -32,7 +32,7 @@ def report(error: BaseException) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     if isinstance(error, PlurelError):
-        _say(f"error: {error}")
+        _say(f"error: {_plain(error)}")
         return error.exit_code
     if _is_cyclopts(error):
         _say(f"error: {_plain(error)}")

@@ -38,7 +38,11 @@ def assign(data: dict[str, Any], assignment: str) -> None:
     for key in parents:
         here = here[_key(here, key, walked)]
         walked += f".{key}"
-    here[_key(here, last, walked)] = parse_yaml(text)
+    place = _key(here, last, walked)
+    try:
+        here[place] = parse_yaml(text)
+    except ConfigError as error:
+        raise error.within(f"{walked}.{last}") from None
 
 
 def _key(here: Any, key: str, walked: str) -> str:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Scalar = str | int | float | bool
 
+_WIDEST = 1 << 63
+_MOST_ZIPF = 1_000_000
+
 
 def _frozen_value(value: Any) -> tuple[Any, ...]:
     if isinstance(value, list | tuple):
@@ -31,7 +34,11 @@ def _frozen_value(value: Any) -> tuple[Any, ...]:
 
 
 def _frozen_weights(weights: Any) -> tuple[float, ...] | None:
-    return None if weights is None else tuple(unstructure(weight) for weight in weights)
+    if weights is None:
+        return None
+    if not isinstance(weights, list | tuple):
+        raise ConfigError(f"the weights of a choice are a list, got {weights!r}", ".weights")
+    return tuple(unstructure(weight) for weight in weights)
 
 
 @frozen
@@ -90,7 +97,8 @@ class Choices:
             raise ConfigError(
                 f"{len(self.value)} values need as many weights, got {len(weights)}", ".weights"
             )
-        if not all(_is_number(weight) and weight >= 0 for weight in weights) or sum(weights) <= 0:
+        fits = all(_is_number(weight) and weight >= 0 for weight in weights)
+        if not fits or not 0 < sum(weights) < math.inf:
             raise ConfigError(
                 f"weights are numbers from 0 upwards, not all 0, got {list(weights)}", ".weights"
             )
@@ -211,8 +219,17 @@ def _check_pair(kind: str, value: tuple[Any, ...]) -> None:
         raise ConfigError(f"a {kind} needs its smaller bound first, got {list(value)}", ".value")
     if kind in ("log_range", "zipf_range") and first <= 0:
         raise ConfigError(f"the bounds of a {kind} are above 0, got {list(value)}", ".value")
-    if kind == "zipf_range" and not _integers(value):
-        raise ConfigError(f"the bounds of a zipf_range are integers, got {list(value)}", ".value")
+    if (
+        kind.endswith("range")
+        and _integers(value)
+        and not all(-_WIDEST <= bound < _WIDEST for bound in value)
+    ):
+        raise ConfigError(f"the integers of a {kind} have 64 bits, got {list(value)}", ".value")
+    if kind == "zipf_range" and not (_integers(value) and second - first < _MOST_ZIPF):
+        raise ConfigError(
+            f"the bounds of a zipf_range are integers, at most {_MOST_ZIPF:,} of them, got {list(value)}",
+            ".value",
+        )
     if kind in ("normal", "lognormal") and second < 0:
         raise ConfigError(f"a standard deviation is not below 0, got {second}", ".value[1]")
     if kind == "beta" and (first <= 0 or second <= 0):

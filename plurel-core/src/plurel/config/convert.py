@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
@@ -99,7 +100,7 @@ def _containers(cls: type[attrs.AttrsInstance]) -> dict[str, tuple[tuple[type, .
 def _scalar_hook(scalar: type, accepted: tuple[type, ...], words: str) -> Callable[[Any, Any], Any]:
     def hook(data: Any, _: Any) -> Any:
         if isinstance(data, accepted) and (scalar is bool or not isinstance(data, bool)):
-            return scalar(data)
+            return _converted(data, scalar)
         if scalar is str and isinstance(data, dt.date):  # YAML and TOML read days without quotes as days
             return data.isoformat()
         hint = ""
@@ -108,6 +109,17 @@ def _scalar_hook(scalar: type, accepted: tuple[type, ...], words: str) -> Callab
         raise ConfigError(f"this is {words}, got {data!r}{hint}")
 
     return hook
+
+
+def _converted(data: Any, scalar: type) -> Any:
+    """The value as the scalar's own type; a number that no float holds is none."""
+    try:
+        value = scalar(data)
+    except OverflowError:
+        value = math.inf
+    if scalar is float and not math.isfinite(value):
+        raise ConfigError(f"this is a finite number, got {value!r}")
+    return value
 
 
 def _looks_numeric(text: str) -> bool:

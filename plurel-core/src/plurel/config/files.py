@@ -28,6 +28,10 @@ def read(path: str | Path) -> Any:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise RequestError(f"cannot read the config {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: a config is UTF-8, byte {error.start} is not: {error.reason}") from None
+    except ValueError as error:  # a path that no system has, as one with a null byte
+        raise RequestError(f"cannot read the config {str(path)!r}: {error}") from None
     try:
         return parse(text)
     except ConfigError as error:
@@ -50,8 +54,8 @@ def parse_yaml(text: str) -> Any:
         mark = error.problem_mark
         place = "" if mark is None else f" in line {mark.line + 1}, column {mark.column + 1}"
         raise ConfigError(f"no valid YAML{place}: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"no valid YAML: {error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"no valid YAML: {_reason(error)}") from None
 
 
 def to_yaml(data: Any) -> str:
@@ -61,18 +65,35 @@ def to_yaml(data: Any) -> str:
 
 def _parse_json(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         raise ConfigError(
             f"no valid JSON in line {error.lineno}, column {error.colno}: {error.msg}"
         ) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"no valid JSON: {_reason(error)}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object in which no key stands twice."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ConfigError(f"no valid JSON: the key {key!r} stands twice")
+        found[key] = value
+    return found
 
 
 def _parse_toml(text: str) -> Any:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"no valid TOML: {error}") from None
+    except (ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError
+        raise ConfigError(f"no valid TOML: {_reason(error)}") from None
+
+
+def _reason(error: BaseException) -> str:
+    """What a parser says, on one line; too deep a nesting in words."""
+    return "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {
@@ -90,6 +111,10 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"a key is a name, got {key!r}", key_node.start_mark
+                )
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} stands twice", key_node.start_mark

@@ -8,13 +8,21 @@ that contributions can be chosen for says which kind in its metadata. Not here: 
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import Any
 
 import attrs
 from attrs import Attribute, field, frozen, validators
 
+from plurel.config.bounds import draws
 from plurel.config.choices import Choices, as_choices
 from plurel.errors import ConfigError
+
+MOST_TABLES = 10_000
+MOST_COLUMNS = 10_000
+MOST_ROWS = (1 << 31) - 1
+MOST_LABELS = 65_536
+"""Sizes beyond which a config is a mistake: work on it would end for want of memory or never."""
 
 CONTRIBUTES = "plurel.kind"
 """Key of a field's metadata that holds the kind of contribution it chooses."""
@@ -43,12 +51,20 @@ def kinds_of(params: type[attrs.AttrsInstance]) -> dict[str, str]:
     }
 
 
-def _choices(kind: str, *value: Any, among: tuple[str, ...] = ()) -> Any:
-    """A field that is drawn: from numbers, or from a fixed list of words."""
+def _choices(
+    kind: str,
+    *value: Any,
+    among: tuple[str, ...] = (),
+    low: float | None = None,
+    high: float | None = None,
+    integers: bool = False,
+    above: bool = False,
+) -> Any:
+    """A field that is drawn: from numbers within bounds, or from a fixed list of words."""
     return field(
         default=Choices(kind, value),
         converter=attrs.Converter(_as_choices, takes_field=True),
-        validator=_check_words(among) if among else _check_numbers,
+        validator=_check_words(among) if among else draws(low, high, integers=integers, above=above),
     )
 
 
@@ -82,12 +98,6 @@ def _check_words(among: tuple[str, ...]) -> Any:
     return check
 
 
-def _check_numbers(_: object, attribute: Attribute[Choices], choices: Choices) -> None:
-    for item in choices.value:
-        if isinstance(item, bool) or not isinstance(item, int | float):
-            raise ConfigError(f"this is drawn from numbers, got {item!r}", f".{attribute.name}")
-
-
 def _number(default: float, low: float | None = None, high: float | None = None) -> Any:
     """A field that is a number within bounds, both included."""
     return field(default=default, validator=_check_bounds((int, float), low, high))
@@ -105,6 +115,7 @@ def _check_bounds(types: tuple[type, ...], low: float | None, high: float | None
 
     def check(_: object, attribute: Attribute[Any], value: Any) -> None:
         fits = isinstance(value, types) and not isinstance(value, bool)
+        fits = fits and math.isfinite(value)
         if not fits or (low is not None and value < low) or (high is not None and value > high):
             raise ConfigError(f"this is {words}, got {value!r}", f".{attribute.name}")
 
@@ -152,13 +163,17 @@ class DatabaseParams:
     table_layout_choices: Choices = contributions(
         "barabasi_albert", "reverse_random_tree", "watts_strogatz", kind="layouts"
     )
-    num_tables_choices: Choices = _choices("range", 3, 20)
-    num_rows_entity_table_choices: Choices = _choices("range", 500, 1000)
-    num_rows_activity_table_choices: Choices = _choices("range", 2000, 5000)
-    num_cols_choices: Choices = _choices("zipf_range", 3, 40)
+    num_tables_choices: Choices = _choices("range", 3, 20, low=1, high=MOST_TABLES, integers=True)
+    num_rows_entity_table_choices: Choices = _choices(
+        "range", 500, 1000, low=1, high=MOST_ROWS, integers=True
+    )
+    num_rows_activity_table_choices: Choices = _choices(
+        "range", 2000, 5000, low=1, high=MOST_ROWS, integers=True
+    )
+    num_cols_choices: Choices = _choices("zipf_range", 3, 40, low=0, high=MOST_COLUMNS, integers=True)
     min_timestamp: str = field(default="1990-01-01", converter=_as_day, validator=_check_day)
     max_timestamp: str = field(default="2024-12-31", converter=_as_day, validator=_check_day)
-    column_nan_perc_choices: Choices = _choices("range", 0.01, 0.1)
+    column_nan_perc_choices: Choices = _choices("range", 0.01, 0.1, low=0, high=1)
     col_transform_choices: Choices = contributions(
         "identity", "rank_uniform", "log", "sqrt", "standardize", kind="transforms"
     )
@@ -235,8 +250,8 @@ class SCMParams:
         "random_cauchy",
         kind="layouts",
     )
-    scm_col_node_perc_choices: Choices = _choices("range", 0.3, 0.9)
-    num_categories_choices: Choices = _choices("range", 2, 10)
+    scm_col_node_perc_choices: Choices = _choices("range", 0.3, 0.9, low=0, above=True)
+    num_categories_choices: Choices = _choices("range", 2, 10, low=1, high=MOST_LABELS, integers=True)
     col_stype_choices: Choices = _choices(
         "set", "categorical", "numerical", among=("categorical", "numerical")
     )
@@ -281,36 +296,38 @@ class SCMParams:
         "random_sines",
         kind="activations",
     )
-    node_noise_alpha_choices: Choices = _choices("range", 0.5, 5.0)
-    node_noise_beta_choices: Choices = _choices("range", 0.5, 5.0)
-    bi_hsbm_levels_choices: Choices = _choices("range", 1, 5)
-    bi_hsbm_clusters_per_level_choices: Choices = _choices("range", 1, 3)
+    node_noise_alpha_choices: Choices = _choices("range", 0.5, 5.0, low=0, above=True)
+    node_noise_beta_choices: Choices = _choices("range", 0.5, 5.0, low=0, above=True)
+    bi_hsbm_levels_choices: Choices = _choices("range", 1, 5, low=0, integers=True)
+    bi_hsbm_clusters_per_level_choices: Choices = _choices("range", 1, 3, low=1, integers=True)
     ts_trend_alpha_choices: Choices = _choices("range", 0.0, 2.0)
     activity_table_ts_trend_scale_choices: Choices = _choices("set", -1.0, 1.0)
     entity_table_ts_trend_scale: float = _number(0.0)
-    ts_cycle_freq_perc_choices: Choices = _choices("set", 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    ts_cycle_freq_perc_choices: Choices = _choices(
+        "set", 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, low=0, above=True
+    )
     activity_table_ts_cycle_scale_choices: Choices = _choices("set", -1.0, 1.0)
     entity_table_ts_cycle_scale: float = _number(0.0)
     activity_table_ts_noise_scale: float = _number(0.05, low=0)
     entity_table_ts_noise_scale: float = _number(1.0, low=0)
     ts_ar_rho_choices: Choices = _choices("range", 0.0, 0.9)
-    ts_value_scale_choices: Choices = _choices("set", 0.01, 0.1, 1.0, 10.0, 100.0)
+    ts_value_scale_choices: Choices = _choices("set", 0.01, 0.1, 1.0, 10.0, 100.0, low=0)
     propagation_agg_choices: Choices = contributions(
         "sum", "max", "product", "logsumexp", kind="aggregations"
     )
     mlp_in_dim: int = _integer(1)
     mlp_out_dim: int = _integer(1)
     mlp_emb_dim: int = _integer(32)
-    mlp_num_layers_choices: Choices = _choices("range", 2, 4)
-    mlp_weight_density_choices: Choices = _choices("range", 0.3, 1.0)
+    mlp_num_layers_choices: Choices = _choices("range", 2, 4, low=2, integers=True)
+    mlp_weight_density_choices: Choices = _choices("range", 0.3, 1.0, low=0, high=1, above=True)
     source_gen_type_choices: Choices = contributions(
         "ts", "uniform", "gaussian", "beta", "mixed", kind="sources"
     )
-    source_beta_alpha_choices: Choices = _choices("range", 0.5, 5.0)
-    source_beta_beta_choices: Choices = _choices("range", 0.5, 5.0)
+    source_beta_alpha_choices: Choices = _choices("range", 0.5, 5.0, low=0, above=True)
+    source_beta_beta_choices: Choices = _choices("range", 0.5, 5.0, low=0, above=True)
     propagation_mode_choices: Choices = _choices("set", "type_eager", among=("type_eager", "type_lazy"))
-    cat_label_permute_prob_choices: Choices = _choices("range", 0.3, 1.0)
-    cat_label_reverse_prob_choices: Choices = _choices("range", 0.2, 0.8)
+    cat_label_permute_prob_choices: Choices = _choices("range", 0.3, 1.0, low=0, high=1)
+    cat_label_reverse_prob_choices: Choices = _choices("range", 0.2, 0.8, low=0, high=1)
     propagate_batch_size: int | None = None
     noise_choices: Choices = contributions("beta", kind="noises")
     mechanism_choices: Choices = contributions("mlp", kind="mechanisms")

@@ -1,0 +1,104 @@
+"""Configs that nobody should write: each is refused by name before any work, whatever its form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plurel import Choices, Config, DatabaseParams, SCMParams
+from plurel.cli import main
+from plurel.errors import ConfigError, RequestError
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content", "words"),
+    [
+        ("yaml", b"val_split: 0.7 # \xe9", "a config is UTF-8, byte 17 is not"),
+        ("toml", b"a = '\xff'", "a config is UTF-8, byte 5 is not"),
+        ("yaml", "val_split: 0.7".encode("utf-16"), "a config is UTF-8"),
+        ("yaml", b"[1, 2]: 3", "a key is a name, got [1, 2]"),
+        ("yaml", b"{a: 1}: 3", "a key is a name, got {'a': 1}"),
+        ("yaml", b"a: \x01", "special characters are not allowed"),
+        ("yaml", b"x: " + b"[" * 3000, "nested too deeply"),
+        ("json", b'{"x": ' + b"[" * 100_000, "nested too deeply"),
+        ("toml", b"x = " + b"[" * 5000, "nested too deeply"),
+        ("yaml", b"val_split: " + b"9" * 5000, "no valid YAML: Exceeds the limit"),
+        ("json", b'{"val_split": ' + b"9" * 5000 + b"}", "no valid JSON: Exceeds the limit"),
+        ("toml", b"val_split = " + b"9" * 5000, "no valid TOML: Exceeds the limit"),
+        ("json", b'{"val_split": 0.7, "val_split": 0.6}', "the key 'val_split' stands twice"),
+    ],
+)
+def test_a_file_that_cannot_be_parsed_is_a_wrong_request(
+    suffix: str, content: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / f"config.{suffix}"
+    file.write_bytes(content)
+    assert main(["config", "check", str(file), "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.count("\n") == 1, "an error is one paragraph"
+    assert str(file) in err
+    assert words in err
+
+
+def test_a_path_that_no_system_has_is_a_wrong_request() -> None:
+    with pytest.raises(RequestError, match="cannot read the config"):
+        Config.from_file("a\0b.yaml")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("database_params.num_tables_choices=0", "integers from 1 to 10000, got 0"),
+        ("database_params.num_tables_choices=1.5", "integers from 1 to 10000, got 1.5"),
+        (
+            "database_params.num_tables_choices={kind: normal, value: [3, 1]}",
+            "integers from 1 to 10000, and a normal draws others",
+        ),
+        ("database_params.num_rows_entity_table_choices=-1", "integers from 1 to 2147483647, got -1"),
+        ("database_params.num_rows_activity_table_choices=1000000000000000", "got 1000000000000000"),
+        ("database_params.num_cols_choices=-1", "integers from 0 to 10000, got -1"),
+        ("database_params.column_nan_perc_choices=2", "numbers from 0 to 1, got 2"),
+        (
+            "database_params.column_nan_perc_choices={kind: lognormal, value: [0, 1]}",
+            "numbers from 0 to 1, and a lognormal draws others",
+        ),
+        ("scm_params.num_categories_choices=-4", "integers from 1 to 65536, got -4"),
+        ("scm_params.source_beta_alpha_choices=0", "numbers above 0, got 0"),
+        ("scm_params.mlp_num_layers_choices=2.5", "integers from 2 upwards, got 2.5"),
+        ("scm_params.entity_table_ts_noise_scale=.nan", "a finite number, got nan"),
+        ("scm_params.entity_table_ts_trend_scale=.inf", "a finite number, got inf"),
+        ("val_split=" + "9" * 400, "a finite number, got inf"),
+        ("val_split=[", "no valid YAML"),
+    ],
+)
+def test_a_value_out_of_its_bounds_is_refused_with_its_path(assignment: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config().with_set([assignment])
+    assert words in str(caught.value)
+    assert str(caught.value).endswith(f"@ $.{assignment.partition('=')[0]}")
+
+
+def test_bounds_hold_in_python_too() -> None:
+    with pytest.raises(ConfigError, match="integers from 1 to 10000, got 0"):
+        DatabaseParams(num_tables_choices=0)
+    with pytest.raises(ConfigError, match="a number from 0 upwards, got nan"):
+        SCMParams(entity_table_ts_noise_scale=float("nan"))
+    params = DatabaseParams(column_nan_perc_choices=Choices("beta", [2, 5]))
+    assert params.column_nan_perc_choices.kind == "beta", "a beta draws shares"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"kind": "set", "value": [3, 4], "weights": 3}, "the weights of a choice are a list, got 3"),
+        ({"kind": "set", "value": [3, 4], "weights": [1e308, 1e308]}, "weights are numbers from 0 upwards"),
+        ({"kind": "range", "value": [1, 10**23]}, "the integers of a range have 64 bits"),
+        ({"kind": "zipf_range", "value": [1, 10**12]}, "at most 1,000,000 of them"),
+    ],
+)
+def test_a_choice_that_nothing_can_draw_from_is_refused(data: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_dict({"database_params": {"num_tables_choices": data}})
+    assert words in str(caught.value)
