@@ -11,6 +11,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -139,6 +140,7 @@ def rust(session: nox.Session) -> None:
     if shutil.which("cargo") is None:
         session.skip("no cargo on the PATH: the sampler was built, but its Rust lints and tests were NOT run")
     session.chdir(SAMPLER)
+    session.env["PYO3_PYTHON"] = sys.executable
     session.run("cargo", "fmt", "--all", "--check", external=True)
     session.run("cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings", external=True)
     session.run("cargo", "test", "--locked", external=True)
@@ -158,3 +160,4 @@ def types(session: nox.Session) -> None:
     """Strict types of all five distributions."""
     install_family(session, "mypy>=1.18", "pandas-stubs", "types-PyYAML", "types-networkx")
     session.run("mypy", *(argument for package in PACKAGES for argument in ("-p", package)))
+    session.run("stubtest", "plurel_sampler._native")
