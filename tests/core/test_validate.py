@@ -381,6 +381,18 @@ def test_a_breach_says_where_it_is() -> None:
     assert str(Breach("times", "db/a.parquet, at", "is late")) == "db/a.parquet, at: is late [times]"
 
 
+@pytest.mark.parametrize("file", [CUSTOMERS, ORDERS, f"{AMOUNT}/val.parquet", f"{COUNT}/test.parquet"])
+def test_damaged_pages_behind_a_sound_footer_are_a_breach_and_hide_no_other(shop: Path, file: str) -> None:
+    damaged = bytearray((shop / file).read_bytes())
+    damaged[4:60] = b"\xff" * 56
+    (shop / file).write_bytes(damaged)
+    _put("columns.yaml", "people", to={})(shop)
+    breaches = validate_directory(shop)
+    assert ("files", file) in {(breach.rule, breach.where) for breach in breaches}
+    assert "cannot be read" in str(breaches[0])
+    assert breaches[-1].rule == "columns.yaml"
+
+
 def test_a_folder_that_is_no_database_is_a_wrong_request(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="holds no manifest"):
         validate_directory(tmp_path)

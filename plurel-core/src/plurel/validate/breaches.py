@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from attrs import field, frozen
+
+from plurel.errors import DatabaseError
 
 
 @frozen
@@ -32,6 +37,14 @@ class Breaches:
     def add(self, rule: str, where: str, message: str) -> None:
         """Note a breach."""
         self.found.append(Breach(rule, where, message))
+
+    @contextmanager
+    def unreadable(self, where: str) -> Iterator[None]:
+        """Note what a damaged file keeps the checks of this block from reading, and go on after it."""
+        try:
+            yield
+        except DatabaseError as error:
+            self.add("files", where, str(error))
 
     def unknown_keys(self, rule: str, where: str, keys: object, known: frozenset[str]) -> None:
         """Note the keys of a mapping that nobody knows."""

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import define, frozen
 
+from plurel.errors import DatabaseError
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -52,10 +54,21 @@ class ParquetColumns:
         return self.schema.field(column).type
 
     def read(self, column: str) -> pa.ChunkedArray:
-        """The cells of a column."""
+        """The cells of a column.
+
+        Raises:
+            DatabaseError: where the file's pages are damaged behind a sound footer.
+        """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        return pq.read_table(self.file, columns=[column]).column(0)
+        try:
+            return pq.read_table(self.file, columns=[column]).column(0)
+        except (OSError, pa.ArrowException) as error:
+            words = " ".join(str(error).split())
+            raise DatabaseError(
+                f"the cells of {column!r} in {self.file.name} cannot be read: {words}"
+            ) from error
 
 
 @define

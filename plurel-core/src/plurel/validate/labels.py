@@ -21,14 +21,15 @@ def check_labels(database: Database, task: Task, breaches: Breaches) -> None:
     """Note every breach in the label files that are there."""
     for split in SPLITS:
         labels = ParquetColumns(task.folder / f"{split}.parquet")
+        where = f"{task.place}/{split}.parquet"
         if labels.file.is_file():
-            _check_split(database, task, split, labels, breaches)
+            with breaches.unreadable(where):
+                _check_split(database, task, split, labels, where, breaches)
 
 
 def _check_split(
-    database: Database, task: Task, split: str, labels: ParquetColumns, breaches: Breaches
+    database: Database, task: Task, split: str, labels: ParquetColumns, where: str, breaches: Breaches
 ) -> None:
-    where = f"{task.place}/{split}.parquet"
     if labels.schema is None:
         breaches.add("labels", where, "the file is not a Parquet file")
         return

@@ -26,7 +26,8 @@ def check_tables(database: Database, breaches: Breaches) -> None:
                 "files", f"db/{file.name}", "the manifest does not list this table, RelBench 1 and 2 read it"
             )
     for table in database.tables.values():
-        _check_table(database, table, breaches)
+        with breaches.unreadable(table.place()):
+            _check_table(database, table, breaches)
 
 
 def _check_table(database: Database, table: Table, breaches: Breaches) -> None:

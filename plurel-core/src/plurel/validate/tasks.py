@@ -45,10 +45,11 @@ def check_tasks(database: Database, breaches: Breaches) -> None:
             continue
         task = _read(database, folder, breaches)
         if task is not None:
-            if task.kind == "autocomplete":
-                _check_autocomplete(task, breaches)
-            if task.kind == "forecast":
-                _check_forecast(database, task, breaches)
+            with breaches.unreadable(task.place):
+                if task.kind == "autocomplete":
+                    _check_autocomplete(task, breaches)
+                if task.kind == "forecast":
+                    _check_forecast(database, task, breaches)
             check_labels(database, task, breaches)
 
 
