@@ -82,7 +82,7 @@ def test_a_value_out_of_its_bounds_is_refused_with_its_path(assignment: str, wor
 
 def test_bounds_hold_in_python_too() -> None:
     with pytest.raises(ConfigError, match="integers from 1 to 10000, got 0"):
-        DatabaseParams(num_tables_choices=0)
+        DatabaseParams(num_tables_choices=Choices.constant(0))
     with pytest.raises(ConfigError, match="a number from 0 upwards, got nan"):
         SCMParams(entity_table_ts_noise_scale=float("nan"))
     params = DatabaseParams(column_nan_perc_choices=Choices("beta", [2, 5]))

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plurel.config import Choices, Config, DatabaseParams
-from plurel.errors import GenerationError, RequestError
+from plurel.errors import GenerationError, PluginError, RequestError
 from plurel.generation.database import Generated, generate, intervene
 from plurel.generation.finish import fit_finish
 from plurel.generation.schema import DAY, Period, draw_period, draw_schema
@@ -522,3 +522,25 @@ def test_value_generators_give_each_label_one_surface():
     )
     assert frame["feature_0"].nunique() > 1
     assert frame["feature_0"][0].split("-")[0] != frame["feature_1"][0].split("-")[0]
+
+
+class Faulty:
+    """A contribution that always fails."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ZeroDivisionError(f"no {name}")
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ("table_layout_choices", "the table layout fakes:table_layout_choices failed at a graph of 4 tables"),
+        ("timeline_choices", "the timeline fakes:timeline_choices failed at the times of table_"),
+        ("link_choices", "the links fakes:link_choices failed at the links table_"),
+        ("table_model_choices", "the table model fakes:table_model_choices failed at the values of table_0"),
+    ],
+)
+def test_what_a_contribution_raises_is_told_with_its_name_and_its_task(choice, words):
+    with pytest.raises(PluginError, match=f"{words}.*: ZeroDivisionError: no ") as caught:
+        made(num_tables_choices=4, **{choice: Faulty()})
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)

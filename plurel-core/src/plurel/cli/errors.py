@@ -40,8 +40,11 @@ def report(error: BaseException) -> int:
     if any(hasattr(error, place) for place in _PLACES):
         _say(f"error: {_plain(error)}{_place(error)}")
         return FAILED
-    if isinstance(error, OSError) and error.filename is not None:
-        _say(f"error: {error.strerror}: {error.filename}")
+    if isinstance(error, OSError) and error.strerror is not None:
+        _say(f"error: {error.strerror}" + ("" if error.filename is None else f": {error.filename}"))
+        return FAILED
+    if isinstance(error, MemoryError):
+        _say(f"error: not enough memory for this work: {_plain(error) or 'none was left'}")
         return FAILED
     _say(
         f"error: {type(error).__name__}: {_plain(error)} (this was not foreseen; the same command with "

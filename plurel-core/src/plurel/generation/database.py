@@ -19,6 +19,7 @@ from attrs import frozen
 from threadpoolctl import threadpool_limits
 
 from plurel.errors import RequestError
+from plurel.generation.blame import blaming
 from plurel.generation.finish import Finish, fit_finish
 from plurel.generation.schema import Period, draw_period, draw_schema
 from plurel.generation.structure import Structure, draw_structure
@@ -206,7 +207,10 @@ def propose_tasks(generated: Generated, parts: Parts) -> list[TaskDefinition]:
             test_timestamp=generated.period.test,
             stream=Stream(generated.seed) / "tasks" / entry.id,
         )
-        tasks += proposer.propose(request)
+        with blaming(
+            f"the task proposer {entry.id}", f"the tasks of a database of {len(generated.frames)} tables"
+        ):
+            tasks += proposer.propose(request)
     return tasks
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from attrs import field, frozen
 
+from plurel.generation.blame import blaming
 from plurel.generation.facts import ColumnSummary
 from plurel.generation.structure import blocks
 from plurel.generation.surface import Surface, SurfaceRules, draw_surface
@@ -61,7 +62,9 @@ class FinishedColumn:
         gone = ~np.isfinite(cells)  # missing too: no reader of databases takes an infinity
         cells[gone] = 0
         gone[self.missing] = True
-        return _blank(self.surface.show(self.fitted.apply(cells)), gone)
+        with blaming(f"the transform {self.transform}", f"the column {self.planned.name}"):
+            shown = self.fitted.apply(cells)
+        return _blank(self.surface.show(shown), gone)
 
 
 @frozen(kw_only=True, eq=False)
@@ -142,13 +145,15 @@ def _fit_column(
         for _, start, stop in blocks(rows)
     ]
     facts = reduce(ColumnSummary.merge, summaries).facts()
+    with blaming(f"the transform {entry.id}", f"the column {column.name}"):
+        fitted = transform.fit(facts)
     cells = (stream / "missing").generator().choice(rows, size=int(rate * rows), replace=False)
     return FinishedColumn(
         planned=column,
         surface=surface,
         transform=entry.id,
         facts=facts,
-        fitted=transform.fit(facts),
+        fitted=fitted,
         missing=np.sort(cells),
         nullable=len(cells) > 0 or facts.count < rows,
     )

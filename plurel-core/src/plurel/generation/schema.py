@@ -12,6 +12,7 @@ import numpy as np
 from attrs import frozen
 
 from plurel.errors import GenerationError
+from plurel.generation.blame import blaming
 from plurel.generation.surface import draw_encoding
 from plurel.plugins.requests import LayoutRequest
 from plurel.schema import Column, ColumnKind, ForeignKey, Role, Schema, Table
@@ -93,11 +94,12 @@ def draw_schema(parts: Parts, stream: Stream, *, typed: bool = False) -> Schema:
         GenerationError: where the layout's graph has another number of nodes than was asked for.
     """
     nodes = parts.draw("num_tables_choices", stream / "schema" / "num_tables")
-    layout = parts.draw("table_layout_choices", stream / "schema" / "layout")
-    dag: Dag = layout.draw(LayoutRequest(nodes=nodes), stream / "schema" / "graph")
+    entry, layout = parts.draw_entry("table_layout_choices", stream / "schema" / "layout")
+    with blaming(f"the table layout {entry.id}", f"a graph of {nodes} tables"):
+        dag: Dag = layout.draw(LayoutRequest(nodes=nodes), stream / "schema" / "graph")
     if dag.nodes != nodes:
         raise GenerationError(
-            f"the table layout {type(layout).__name__} drew {dag.nodes} nodes where {nodes} were asked for"
+            f"the table layout {entry.id} drew {dag.nodes} nodes where {nodes} were asked for"
         )
     activity = dag.out_degrees() == 0
     return Schema(

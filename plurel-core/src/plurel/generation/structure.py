@@ -13,6 +13,7 @@ import numpy as np
 from attrs import frozen
 
 from plurel.errors import GenerationError
+from plurel.generation.blame import blaming
 from plurel.plugins.requests import BLOCK_ROWS, LinkRequest, TimelineRequest
 
 if TYPE_CHECKING:
@@ -83,12 +84,13 @@ def draw_structure(schema: Schema, period: Period, parts: Parts, stream: Stream)
 
 
 def _draw_times(table: Table, period: Period, parts: Parts, stream: Stream) -> NDArray[np.int64]:
-    timeline = parts.draw("timeline_choices", stream / "choice")
+    entry, timeline = parts.draw_entry("timeline_choices", stream / "choice")
     request = TimelineRequest(table=table, start=period.start, stop=period.stop, stream=stream / "draw")
-    times = np.asarray(timeline.draw(request))
+    with blaming(f"the timeline {entry.id}", f"the times of {table.name}"):
+        times = np.asarray(timeline.draw(request))
     if times.shape != (table.rows,) or times.dtype != np.int64 or (np.diff(times) < 0).any():
         raise GenerationError(
-            f"the timeline {type(timeline).__name__} broke its contract for {table.name}: expected "
+            f"the timeline {entry.id} broke its contract for {table.name}: expected "
             f"{table.rows} ascending int64 times, got shape {times.shape} of {times.dtype}"
         )
     return times
@@ -102,29 +104,31 @@ def _draw_links(
     parts: Parts,
     stream: Stream,
 ) -> NDArray[np.int64]:
-    links = parts.draw("link_choices", stream / "choice")
-    plan = links.plan(
-        LinkRequest(
-            foreign_key=key,
-            child=child,
-            parent=parent,
-            child_times=times.get(child.name),
-            parent_times=times.get(parent.name),
-            stream=stream / "draw",
-        )
+    entry, links = parts.draw_entry("link_choices", stream / "choice")
+    task = f"the links {child.name}.{key.column}"
+    request = LinkRequest(
+        foreign_key=key,
+        child=child,
+        parent=parent,
+        child_times=times.get(child.name),
+        parent_times=times.get(parent.name),
+        stream=stream / "draw",
     )
+    with blaming(f"the links {entry.id}", task):
+        plan = links.plan(request)
     rows = np.empty(child.rows, dtype=np.int64)
     for index, start, stop in blocks(child.rows):
-        block = np.asarray(plan.block(index))
+        with blaming(f"the links {entry.id}", task):
+            block = np.asarray(plan.block(index))
         if block.shape != (stop - start,) or block.dtype != np.int64:
             raise GenerationError(
-                f"the links {type(links).__name__} broke their contract for {child.name}.{key.column}: block "
+                f"the links {entry.id} broke its contract for {child.name}.{key.column}: block "
                 f"{index} has {stop - start} rows of int64, got shape {block.shape} of {block.dtype}"
             )
         rows[start:stop] = block
     if rows.size and not (rows.min() >= -1 and rows.max() < parent.rows):
         raise GenerationError(
-            f"the links {type(links).__name__} broke their contract for {child.name}.{key.column}: "
+            f"the links {entry.id} broke its contract for {child.name}.{key.column}: "
             f"{parent.name} has the rows 0..{parent.rows - 1}, got {rows.min()}..{rows.max()}"
         )
     return rows

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import frozen
 
+from plurel.generation.blame import blaming
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -76,11 +78,14 @@ def draw_surface(planned: PlannedColumn, rules: SurfaceRules, parts: Parts, stre
     contributions: list[str] = []
     if rules.typed:
         entry, column_type = parts.draw_entry("column_type_choices", stream / "type")
-        kind, show = entry.record.encoding, partial(_decode, column_type)
+        kind = entry.record.encoding
+        show = partial(_decode, column_type, f"the column type {entry.id}", planned.name)
         contributions.append(entry.id)
     if rules.generated and labels and kind in ("category", "text"):
         entry, generator = parts.draw_entry("value_generator_choices", stream / "generator")
-        show = partial(_generate, generator, stream / "surface")
+        show = partial(
+            _generate, generator, f"the value generator {entry.id}", planned.name, stream / "surface"
+        )
         contributions.append(entry.id)
     if not contributions and labels and rules.collapse == "boolean":
         kind, show = "boolean", _above_zero
@@ -95,11 +100,15 @@ def _above_zero(values: NDArray[Any]) -> NDArray[Any]:
     return values > 0
 
 
-def _decode(column_type: ColumnType, values: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(column_type.decode(values))
+def _decode(column_type: ColumnType, who: str, column: str, values: NDArray[Any]) -> NDArray[Any]:
+    with blaming(who, f"the column {column}"):
+        return np.asarray(column_type.decode(values))
 
 
-def _generate(generator: ValueGenerator, stream: Stream, values: NDArray[Any]) -> NDArray[Any]:
+def _generate(
+    generator: ValueGenerator, who: str, column: str, stream: Stream, values: NDArray[Any]
+) -> NDArray[Any]:
     """One surface a label, whatever rows show it."""
     labels, places = np.unique(values, return_inverse=True)
-    return np.array(generator.generate(labels, stream), dtype=object)[places]
+    with blaming(who, f"the column {column}"):
+        return np.array(generator.generate(labels, stream), dtype=object)[places]

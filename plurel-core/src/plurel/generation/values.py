@@ -15,6 +15,7 @@ import numpy as np
 from attrs import frozen
 
 from plurel.errors import GenerationError
+from plurel.generation.blame import blaming
 from plurel.generation.scratch import ScratchColumns
 from plurel.generation.structure import blocks
 from plurel.plugins.requests import BlockRequest, ParentTable, TableRequest
@@ -88,25 +89,25 @@ def make_values(
     for name in order or [table.name for table in schema.parents_first()]:
         table = schema[name]
         entry, model = parts.draw_entry("table_model_choices", stream / "table" / name / "model")
-        plan = model.plan(
-            TableRequest(
-                table=table,
-                parents=_parents(table, made),
-                times=structure.times.get(name),
-                parts=parts,
-                stream=stream / "table" / name / "values",
+        request = TableRequest(
+            table=table,
+            parents=_parents(table, made),
+            times=structure.times.get(name),
+            parts=parts,
+            stream=stream / "table" / name / "values",
+        )
+        with blaming(f"the table model {entry.id}", f"the values of {name}"):
+            plan = model.plan(request)
+            _check_columns(entry.id, table, plan.columns)
+            fitted, summary, values = _run(
+                entry.id,
+                table,
+                plan,
+                structure.links[name],
+                scratch / name,
+                do=(do or {}).get(name, {}),
+                summary=None if summaries is None else summaries[name],
             )
-        )
-        _check_columns(entry.id, table, plan.columns)
-        fitted, summary, values = _run(
-            entry.id,
-            table,
-            plan,
-            structure.links[name],
-            scratch / name,
-            do=(do or {}).get(name, {}),
-            summary=None if summaries is None else summaries[name],
-        )
         made[name] = TableValues(table=table, model=entry.id, plan=fitted, summary=summary, values=values)
         progress(name)
     return made
