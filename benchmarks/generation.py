@@ -1,6 +1,6 @@
 """Cells of generated databases per CPU second: plurel 1.1.0 and this repository, alternating, same seeds.
 
-Both run their default configuration on one thread, each in a process of its own, without saving; imports are not
+Both run their default configuration on one thread, in a process of their own, without saving; imports are not
 counted. The default preset here is eager only, the peer's is half lazy: the work is alike, not the same.
 """
 
@@ -43,7 +43,7 @@ print(json.dumps([cells, time.process_time() - start]))
 
 def cells_per_second(python: str, code: str, seeds: str) -> float:
     """Run one side in its own process and give its cells per CPU second."""
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     done = subprocess.run(
         [python, "-c", code, seeds], capture_output=True, text=True, check=True, env={**os.environ, **threads}
     )
