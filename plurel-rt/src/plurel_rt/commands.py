@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from cyclopts import App, Parameter
 
 from plurel.cli.output import Reporter, reporter
+from plurel_rt.threads import let_idle_threads_sleep
 
 if TYPE_CHECKING:
     from plurel_rt.reports import StepReport
@@ -39,6 +40,7 @@ def pretrain(
         resume: a checkpoint, or a run's folder, of the same recipe: the run goes on where it was saved.
         json: print one JSON document at the end instead of words.
     """
+    let_idle_threads_sleep()
     from plurel_rt.recipe import load_recipe
     from plurel_rt.trainer import pretrain as run
 
@@ -85,6 +87,7 @@ def evaluate(
         out: folder for the predictions (`<database>__<task>.csv`) and the scores (`scores.json`).
         json: print one JSON document instead of a table.
     """
+    let_idle_threads_sleep()
     from plurel_rt.evaluate import evaluate as run
     from plurel_rt.evaluate import score_table, write_scores
     from plurel_sampler import Store

@@ -18,6 +18,7 @@ from attrs import define, field, frozen
 from cyclopts import App, Parameter
 
 from plurel.cli.output import Reporter, reporter
+from plurel_rt.threads import let_idle_threads_sleep
 
 if TYPE_CHECKING:
     from plurel_rt.evaluate import TaskScore
@@ -80,6 +81,7 @@ def demo(
         json: print the report as one JSON document instead.
     """
     require_parts()
+    let_idle_threads_sleep()
     say = reporter(json=json)
     say.emit(_Demo(out=out, size=QUICK if quick else FULL, seed=seed, say=say).run())
 

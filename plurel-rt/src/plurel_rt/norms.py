@@ -1,6 +1,6 @@
 """RMSNorm with its gradient written out: torch's own takes a dozen passes over memory on a CPU, this half.
 
-Same parameter (`weight`) and, up to rounding, same values as `torch.nn.RMSNorm` with eps=None. Not here: other
+Same parameter (`weight`) and, up to rounding, values as `torch.nn.RMSNorm` with eps=None. Not here: other
 norms, and gradients of gradients.
 """
 
