@@ -7,9 +7,12 @@ the command. Not here: any command.
 from __future__ import annotations
 
 import difflib
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if with_traceback:
         tokens.remove("--traceback")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _interrupted_by_termination():
             _say_plugin_warnings()
             return _run(tokens)
     except (Exception, KeyboardInterrupt) as error:
@@ -67,6 +70,19 @@ def _run(tokens: list[str]) -> int:
         result_action="return_value",
     )
     return result if type(result) is int else 0
+
+
+@contextmanager
+def _interrupted_by_termination() -> Iterator[None]:
+    """A request to end is an interrupt, so that work cleans up after itself; only a main thread gets any."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _find(ledger: Ledger, name: str) -> Entry:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
 from typing import TypeVar
 
 from attrs import field, frozen, validators
 
-from plurel.errors import PluginWarning
+from plurel.errors import GenerationError, PluginWarning
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -51,32 +54,79 @@ class Processes:
     def map(self, function: Callable[[J], R], jobs: Iterable[J]) -> Iterator[R]:
         """Results as they come; one process runs them here, in order.
 
-        A job that raises raises here, and jobs that have not begun are dropped.
+        A job that raises raises here, and jobs that have not begun are dropped. An interrupt stops all at
+        once; so does the end of this process, whatever ends it.
+
+        Raises:
+            GenerationError: where a process dies.
         """
         waiting = list(jobs)
         workers = min(self.params.num_proc or available_cores(), len(waiting))
         if workers <= 1:
             yield from map(function, waiting)
             return
+        others = set(active_children())
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start)
         with pool:
             try:
                 for future in as_completed([pool.submit(_work, function, job) for job in waiting]):
                     yield future.result()
+            except (KeyboardInterrupt, GeneratorExit):
+                for worker in set(active_children()) - others:
+                    if worker.pid is not None:
+                        os.kill(worker.pid, signal.SIGINT)
+                raise
+            except BrokenProcessPool as error:
+                raise GenerationError(
+                    "one of the processes died, killed or out of memory; fewer processes need less memory "
+                    f"(num_proc is {workers})"
+                ) from error
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
 
+_working = threading.Event()
+"""In a started process: a job is being done."""
+_stopped = threading.Event()
+"""In a started process: no further job is begun."""
+_orphaned = threading.Event()
+"""In a started process: nobody waits for it any more."""
+
+
 def _start() -> None:
-    """A new process: interrupts between jobs, and plugins that do not load, are its starter's affair."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A new process: plugins that do not load are its starter's affair, and it never outlives its starter."""
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
     warnings.filterwarnings("ignore", category=PluginWarning)
+    threading.Thread(target=_follow_starter, daemon=True).start()
+
+
+def _stop(*_: object) -> None:
+    """A signal stops a job the way exceptions do, so that it cleans up, and keeps others from beginning."""
+    _stopped.set()
+    if _working.is_set():
+        raise KeyboardInterrupt
+
+
+def _follow_starter() -> None:
+    starter = parent_process()
+    if starter is None:
+        return
+    wait([starter.sentinel])
+    _orphaned.set()
+    if not _working.is_set():
+        os._exit(1)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _work(function: Callable[[J], R], job: J) -> R:
-    """One job in a started process; an interrupt stops it the way exceptions do, so that it cleans up."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    """One job in a started process."""
+    if _stopped.is_set():
+        raise KeyboardInterrupt
+    _working.set()
     try:
         return function(job)
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _working.clear()
+        if _orphaned.is_set():
+            os._exit(1)
