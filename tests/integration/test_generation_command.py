@@ -9,9 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
+from plurel import Config
 from plurel.cli import main
+from plurel.generation.batch import make, plan
 
 TINY = [
     "--num-proc=1",
@@ -86,6 +89,44 @@ def test_a_directory_that_holds_something_else_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("plurel.json", b"{", "plurel.json is damaged"),
+        ("plurel.json", b"[]", "plurel.json is damaged"),
+        ("plurel.json", b"\xff", "plurel.json is damaged"),
+        ("manifest.yaml", b"x: " + b"[" * 3000, "nested too deeply"),
+        ("db/table_1.parquet", b"PAR1", "table_1.parquet is damaged or missing"),
+        ("db/table_1.parquet", None, "table_1.parquet is damaged or missing"),
+    ],
+)
+def test_a_database_that_lost_something_is_not_taken_for_whole(tmp_path, capsys, file, content, words):
+    assert generate(capsys, "--out", tmp_path)[0] == 0
+    damaged = tmp_path / "rel-synthetic-0" / file
+    damaged.unlink()
+    if content is not None:
+        damaged.write_bytes(content)
+    code, out, said = generate(capsys, "--out", tmp_path, "--json")
+    assert (code, out) == (1, "")
+    assert words in said
+
+
+def test_what_another_run_has_made_meanwhile_stays(tmp_path):
+    config = Config().with_set(TINY[2::2])
+    jobs, _ = plan(tmp_path, config, [0])
+    first = make(jobs[0])
+    assert not first.reused
+    assert make(jobs[0]) == attrs.evolve(first, reused=True)
+
+
+def test_a_place_for_no_directory_is_refused_before_any_work(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    code, _, said = generate(capsys, "--out", tmp_path / "file" / "databases")
+    assert code == 2
+    assert "databases cannot go to" in said
+    assert "generating" not in said
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["no-such.yaml"], "no-such.yaml"),
@@ -94,6 +135,9 @@ def test_a_directory_that_holds_something_else_is_refused(tmp_path, capsys):
         (["--set", "database_params.num_table_choices=3"], "num_tables_choices"),
         (["--set", "database_params.table_layout_choices=layerd"], "unknown layout 'layerd'"),
         (["--num-dbs", "0"], "num-dbs"),
+        (["--num-dbs", "1.5"], "expected a whole number, got '1.5'"),
+        (["--num-dbs", "9" * 30], "Must be <= 1000000"),
+        (["--seed-offset", "1e3"], "expected a whole number, got '1e3'"),
         (["--executor", "cluster"], "unknown executor 'cluster'; known: processes"),
     ],
 )

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import frozen
 
 from plurel.config import Config, ResolvedConfig, resolve
-from plurel.errors import RequestError
+from plurel.errors import DatabaseError, RequestError
 from plurel.plugins import get_ledger
 
 
@@ -62,9 +62,15 @@ def plan(out: Path, config: Config, seeds: Sequence[int]) -> tuple[list[Job], li
         seeds: one database each.
 
     Raises:
-        RequestError: where a directory of that name holds anything else.
+        RequestError: where a directory of that name holds anything else, or `out` is none and cannot be made.
     """
     resolved = resolve(config, get_ledger())
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"databases cannot go to {out}: {error.strerror}; expected a directory, or a place to make one"
+        ) from error
     jobs: list[Job] = []
     made: list[Made] = []
     for seed in seeds:
@@ -81,7 +87,12 @@ def make(job: Job) -> Made:
     from plurel.dataset import SyntheticDataset
 
     dataset = SyntheticDataset(job.seed, job.config)
-    path = dataset.save(job.path)
+    try:
+        path = dataset.save(job.path)
+    except RequestError:
+        if not job.path.exists():
+            raise
+        return _reuse(job.path, job.seed, dataset.resolved)  # another run has made it meanwhile
     return Made(
         seed=job.seed,
         path=path,
@@ -95,12 +106,7 @@ def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
     from plurel.generation.manifest import config_identity
     from plurel.relbench_io import read_directory
 
-    note = path / "plurel.json"
-    if not note.is_file():
-        raise RequestError(
-            f"{path} is there but holds no generated database; remove it or choose another --out"
-        )
-    said = json.loads(note.read_text(encoding="utf-8"))
+    said = _said(path / "plurel.json")
     wanted = json.loads(json.dumps({"seed": seed, **config_identity(resolved)}))
     changed = _first_difference(wanted, {name: said.get(name) for name in wanted})
     if changed is not None:
@@ -108,14 +114,43 @@ def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
             f"{path} was generated from another config: {changed}; choose another --out, or remove it to "
             "make it anew"
         )
+    directory = read_directory(path)
     return Made(
         seed=seed,
         path=path,
-        tables=len(said["schema"]),
-        rows=sum(table["rows"] for table in said["schema"]),
-        tasks=tuple(read_directory(path).tasks),
+        tables=len(directory.tables),
+        rows=sum(_rows(table.file) for table in directory.tables.values()),
+        tasks=tuple(directory.tasks),
         reused=True,
     )
+
+
+def _said(note: Path) -> dict[str, Any]:
+    """What a generated database says of itself."""
+    if not note.is_file():
+        raise RequestError(
+            f"{note.parent} is there but holds no generated database; remove it or choose another --out"
+        )
+    try:
+        said = json.loads(note.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DatabaseError(f"{note} is damaged: {error}; remove {note.parent} to make it anew") from error
+    if not isinstance(said, dict):
+        raise DatabaseError(f"{note} is damaged: it holds no object; remove {note.parent} to make it anew")
+    return said
+
+
+def _rows(file: Path) -> int:
+    """Rows of a table that is there: a database that lost one is not whole."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.read_metadata(file).num_rows)
+    except (OSError, pa.ArrowException) as error:
+        raise DatabaseError(
+            f"{file} is damaged or missing: {error}; remove {file.parent.parent} to make it anew"
+        ) from error
 
 
 def _first_difference(wanted: Any, found: Any, path: str = "$") -> str | None:

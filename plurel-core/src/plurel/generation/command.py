@@ -14,13 +14,15 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter, validators
 
 from plurel.cli.config import load
+from plurel.cli.numbers import whole
 from plurel.cli.output import reporter
 from plurel.generation.batch import Made, make, plan
 from plurel.plugins import get_ledger
 
 app = App(name="generate", help="Generate relational databases from a config and seeds.")
 
-_Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+_MOST = 1_000_000
+_Count = Annotated[int, Parameter(converter=whole, validator=validators.Number(gte=1, lte=_MOST))]
 
 
 @app.default
@@ -31,7 +33,7 @@ def generate(
     out: Path,
     preset: str | None = None,
     assignments: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
-    seed_offset: int = 0,
+    seed_offset: Annotated[int, Parameter(converter=whole)] = 0,
     num_dbs: _Count = 1,
     num_proc: _Count | None = None,
     executor: str = "processes",
@@ -84,7 +86,9 @@ def generate(
 
 def _pack(packer: App, made: list[Made], stores: Path) -> Any:
     """Pack what is not packed yet through the command that does so: what it says of the stores."""
-    waiting = [str(database.path) for database in made if not (stores / database.path.name).exists()]
+    waiting = [
+        str(database.path) for database in made if not (stores / database.path.name / "store.json").is_file()
+    ]
     if not waiting:
         return []
     said = io.StringIO()

@@ -94,8 +94,12 @@ def read_yaml(file: Path) -> dict[str, Any]:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DatabaseError(f"{file} is missing") from error
+    except OSError as error:
+        raise DatabaseError(f"{file} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise DatabaseError(f"{file} is not YAML: {error}") from error
+    except RecursionError as error:
+        raise DatabaseError(f"{file} is not YAML that anyone reads: it is nested too deeply") from error
     return _mapping(content, str(file))
 
 
