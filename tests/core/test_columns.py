@@ -129,3 +129,19 @@ def test_a_table_that_cannot_be_read_is_named(shop: Path) -> None:
     (shop / "db" / "reviews.parquet").write_text("no parquet")
     with pytest.raises(DatabaseError, match=r"reviews\.parquet cannot be read as Parquet"):
         infer_encodings(read_directory(shop), get_ledger())
+
+
+@pytest.mark.parametrize(
+    ("cells", "distinct"),
+    [
+        (pa.array([1, 1], pa.duration("s")), 1),
+        (pa.array([1.0, 2.0], pa.float16()), 2),
+        (pa.array(["a", "a"], pa.string_view()), 1),
+        (pa.array([1, 2], pa.timestamp("us", "Nowhere/Else")), 2),
+        (pa.array([1, 2], pa.timestamp("ns")), 2),
+        (pa.array([None, None], pa.null()), 0),
+    ],
+)
+def test_odd_arrow_types_are_described_all_the_same(cells: pa.Array, distinct: int) -> None:
+    request = describe(pa.chunked_array([cells]), name="x", table="t")
+    assert (request.count, request.distinct) == (2, distinct)

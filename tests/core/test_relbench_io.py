@@ -20,10 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plurel.errors import DatabaseError, RequestError
-from plurel.relbench_io import read_directory, write, write_directory
+from plurel.relbench_io import read_directory, read_origin, write, write_directory
 from plurel.relbench_io.moments import iso, microseconds
 from plurel.schema import ForeignKey, Schema, Table
 from plurel.tasks import TaskDefinition
+from plurel.validate import validate_directory
 
 Write = Callable[..., Path]
 
@@ -329,3 +330,42 @@ def test_nullable_keys_and_missing_cells_read_back_as_they_were(
         test_timestamp=86_400_000_000,
     )
     pd.testing.assert_frame_equal(pd.read_parquet(out / "db" / "child.parquet"), child)
+
+
+def _say(root: Path, **changed: Any) -> None:
+    file = root / "manifest.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **changed}))
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "..", "a\\b", "C:x", "a\0b", "x" * 300])
+def test_a_name_that_leads_out_of_its_folder_is_refused(shop: Path, name: str) -> None:
+    _say(shop, name=name)
+    with pytest.raises(DatabaseError, match="name must be able to name a directory"):
+        read_directory(shop)
+    assert any("name must be able to name a directory" in str(breach) for breach in validate_directory(shop))
+
+
+def test_a_table_s_name_that_leads_out_of_its_folder_is_refused(shop: Path) -> None:
+    _say(shop, tables={"../../outside": {}})
+    with pytest.raises(DatabaseError, match="a table must be able to name a file"):
+        read_directory(shop)
+    assert any("a table must be able to name a file" in str(breach) for breach in validate_directory(shop))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])
+def test_a_damaged_plurel_json_is_named(shop: Path, content: bytes) -> None:
+    (shop / "plurel.json").write_bytes(content)
+    with pytest.raises(DatabaseError, match=r"plurel\.json is damaged"):
+        read_origin(shop)
+
+
+def test_a_manifest_that_nobody_can_follow_is_named(shop: Path) -> None:
+    (shop / "manifest.yaml").write_text("x: " + "[" * 3000)
+    with pytest.raises(DatabaseError, match=r"manifest\.yaml .* nested too deeply"):
+        read_directory(shop)
+
+
+def test_a_cut_beyond_all_time_is_refused(shop: Path) -> None:
+    _say(shop, val_timestamp=10**30)
+    with pytest.raises(DatabaseError, match="val_timestamp: microseconds have 64 bits"):
+        read_directory(shop)

@@ -160,3 +160,20 @@ def test_the_package_needs_nothing_of_core_and_the_plugin_is_light() -> None:
         ("plurel_sampler.plugin", ["numpy", "pandas", "cattrs", "torch"]),
     ):
         subprocess.run([sys.executable, "-c", code.format(module=module, heavy=heavy)], check=True)
+
+
+def test_no_store_lands_outside_of_its_place(directory: Path, tmp_path: Path) -> None:
+    file = directory / "manifest.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "name": "../outside"}))
+    assert main(["preprocess", str(directory), "--out", str(tmp_path / "stores")]) == 1
+    assert not (tmp_path / "outside").exists()
+
+
+def test_a_damaged_origin_is_named(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (directory / "plurel.json").write_text("{")
+    assert main(["preprocess", str(directory), "--out", str(tmp_path / "stores"), "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert not out
+    assert "plurel.json is damaged" in err

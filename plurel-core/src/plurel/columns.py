@@ -199,8 +199,7 @@ def describe(column: pa.ChunkedArray, *, name: str, table: str) -> InferRequest:
         mean = pc.mean(pc.utf8_length(column)).as_py()
         facts = {"mean_length": mean}
     elif pa.types.is_primitive(kind) or pa.types.is_decimal(kind):
-        ends = pc.min_max(column).as_py()
-        facts = {"minimum": ends["min"], "maximum": ends["max"]}
+        facts = _ends(column)
     return InferRequest(
         name=name,
         table=table,
@@ -212,6 +211,20 @@ def describe(column: pa.ChunkedArray, *, name: str, table: str) -> InferRequest:
     )
 
 
+def _ends(column: pa.ChunkedArray) -> Mapping[str, Any]:
+    """The least and the greatest cell, where Arrow orders cells of this type and Python can hold them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp(column.type.unit))  # moments in UTC, whatever zone they name
+    try:
+        ends = pc.min_max(column)
+        return {"minimum": ends["min"].as_py(), "maximum": ends["max"].as_py()}
+    except (pa.ArrowNotImplementedError, ValueError, OverflowError):
+        return {}
+
+
 def _distinct(column: pa.ChunkedArray) -> int:
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -220,4 +233,8 @@ def _distinct(column: pa.ChunkedArray) -> int:
         return 0
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_string_view(column.type):
+        column = column.cast(pa.string())
+    if pa.types.is_float16(column.type):
+        column = column.cast(pa.float32())
     return int(pc.count_distinct(column, mode="only_valid").as_py())

@@ -6,7 +6,6 @@ packing.
 
 from __future__ import annotations
 
-import json as json_module
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
@@ -19,7 +18,7 @@ from plurel.cli.output import Reporter, reporter
 from plurel.columns import infer_encodings
 from plurel.errors import RequestError
 from plurel.plugins import get_ledger, provenance
-from plurel.relbench_io import DatabaseDirectory, TaskDirectory, read_directory
+from plurel.relbench_io import DatabaseDirectory, TaskDirectory, read_directory, read_origin
 from plurel_sampler import Column, Store, StoreExistsError, Table, Task, build_store
 from plurel_sampler.records import Split, TaskType
 
@@ -132,7 +131,6 @@ def pack(
         )
         for name, table in directory.tables.items()
     ]
-    source = directory.path / "plurel.json"
     try:
         return build_store(
             out,
@@ -145,7 +143,7 @@ def pack(
             provenance={
                 "database": directory.name,
                 "contributions": provenance([entry]),
-                "source": json_module.loads(source.read_text(encoding="utf-8")) if source.is_file() else None,
+                "source": read_origin(directory.path),
             },
             progress=progress,
             overwrite=overwrite,

@@ -106,7 +106,7 @@ def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
     from plurel.generation.manifest import config_identity
     from plurel.relbench_io import read_directory
 
-    said = _said(path / "plurel.json")
+    said = _said(path)
     wanted = json.loads(json.dumps({"seed": seed, **config_identity(resolved)}))
     changed = _first_difference(wanted, {name: said.get(name) for name in wanted})
     if changed is not None:
@@ -125,18 +125,18 @@ def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
     )
 
 
-def _said(note: Path) -> dict[str, Any]:
+def _said(path: Path) -> dict[str, Any]:
     """What a generated database says of itself."""
-    if not note.is_file():
-        raise RequestError(
-            f"{note.parent} is there but holds no generated database; remove it or choose another --out"
-        )
+    from plurel.relbench_io import read_origin
+
     try:
-        said = json.loads(note.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise DatabaseError(f"{note} is damaged: {error}; remove {note.parent} to make it anew") from error
-    if not isinstance(said, dict):
-        raise DatabaseError(f"{note} is damaged: it holds no object; remove {note.parent} to make it anew")
+        said = read_origin(path)
+    except DatabaseError as error:
+        raise DatabaseError(f"{error}; remove {path} to make it anew") from error
+    if said is None:
+        raise RequestError(
+            f"{path} is there but holds no generated database; remove it or choose another --out"
+        )
     return said
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from cyclopts import App
 from plurel.cli.output import Reporter, reporter
 from plurel.plugins import get_ledger
 from plurel.plugins.requests import ImportRequest
-from plurel.relbench_io import DatabaseDirectory, read_directory
+from plurel.relbench_io import DatabaseDirectory, read_directory, read_origin
 
 app = App(name="import", help="Make a RelBench directory of a real source.")
 
@@ -30,8 +29,7 @@ def import_source(name: str, *, out: Path, source: Path | None = None, json: boo
     importer = get_ledger().find("importers", name).build()
     with say.progress(f"importing {name}"):
         directory = read_directory(importer.run(ImportRequest(out=out, source=source)))
-    note = directory.path / "plurel.json"
-    facts = json_module.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    facts = read_origin(directory.path) or {}
     say.emit(
         {"name": directory.name, "path": str(directory.path), "tasks": list(directory.tasks), "facts": facts}
     )

@@ -7,7 +7,14 @@ directory keeps the contract (`plurel.validate`).
 from __future__ import annotations
 
 from plurel.relbench_io.directory import DatabaseDirectory, TableDirectory, TaskDirectory
-from plurel.relbench_io.read import read_directory
+from plurel.relbench_io.read import read_directory, read_origin
 from plurel.relbench_io.write import write_directory
 
-__all__ = ["DatabaseDirectory", "TableDirectory", "TaskDirectory", "read_directory", "write_directory"]
+__all__ = [
+    "DatabaseDirectory",
+    "TableDirectory",
+    "TaskDirectory",
+    "read_directory",
+    "read_origin",
+    "write_directory",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - RelBench's times carry no zone
+_WIDEST = 1 << 63
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
@@ -23,6 +24,8 @@ def microseconds(value: object) -> int:
         86400000000
     """
     if isinstance(value, int) and not isinstance(value, bool):
+        if not -_WIDEST <= value < _WIDEST:
+            raise ValueError(f"microseconds have 64 bits, got {value}")
         return value
     if isinstance(value, str):
         value = dt.datetime.fromisoformat(value)

@@ -5,6 +5,7 @@ Contents are taken at their word: checking them is `plurel.validate`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +27,7 @@ from plurel.relbench_io.moments import microseconds
 from plurel.tasks import TaskKind
 
 KINDS = ("forecast", "autocomplete", "external")
+_LONGEST_NAME = 200
 
 
 def read_directory(path: str | Path) -> DatabaseDirectory:
@@ -72,9 +74,12 @@ def read_directory(path: str | Path) -> DatabaseDirectory:
             continue
         where = f"{notes_file}: {TASKS_KEY}.{name}"
         tasks[name] = _task(task_file, spec, _mapping(task_notes.get(name), where), where, tables)
+    name = _name(manifest, "name", str(file)) or root.resolve().name
+    if not is_file_name(name):
+        raise DatabaseError(f"{file}: name must be able to name a directory, got {name!r}")
     return DatabaseDirectory(
         path=root,
-        name=_name(manifest, "name", str(file)) or root.name,
+        name=name,
         val_timestamp=val,
         test_timestamp=test,
         description=_name(manifest, "description", str(file)),
@@ -101,6 +106,37 @@ def read_yaml(file: Path) -> dict[str, Any]:
     except RecursionError as error:
         raise DatabaseError(f"{file} is not YAML that anyone reads: it is nested too deeply") from error
     return _mapping(content, str(file))
+
+
+def read_origin(path: Path) -> dict[str, Any] | None:
+    """What a database says of where it comes from: the `plurel.json` of its directory, None without one.
+
+    Raises:
+        DatabaseError: where the file is damaged.
+    """
+    file = path / "plurel.json"
+    if not file.is_file():
+        return None
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DatabaseError(f"{file} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise DatabaseError(f"{file} is damaged: it is no JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise DatabaseError(f"{file} is damaged: it must hold an object, got a {type(said).__name__}")
+    return said
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name stays in the folder that it is put into, on every system.
+
+    Example:
+        >>> is_file_name("rel-f1"), is_file_name("../rel-f1"), is_file_name("")
+        (True, False, False)
+    """
+    plain = name.isprintable() and not any(letter in name for letter in "/\\:")
+    return plain and name not in ("", ".", "..") and len(name.encode()) <= _LONGEST_NAME
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
@@ -136,6 +172,8 @@ def _moment(manifest: Mapping[str, Any], key: str, file: Path) -> int:
 
 def _table(root: Path, name: str, spec: Mapping[str, Any], notes: Mapping[str, Any]) -> TableDirectory:
     where, where_notes = f"{root / 'manifest.yaml'}: tables.{name}", f"{root / 'columns.yaml'}: {name}"
+    if not is_file_name(name):
+        raise DatabaseError(f"{where}: a table must be able to name a file, got {name!r}")
     known_at: dict[str, str] = {}
     encodings: dict[str, Encoding] = {}
     missing_time = "never"

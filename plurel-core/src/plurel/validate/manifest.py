@@ -11,7 +11,7 @@ from typing import Any
 from plurel.errors import DatabaseError
 from plurel.relbench_io.directory import TASKS_KEY
 from plurel.relbench_io.moments import microseconds
-from plurel.relbench_io.read import read_yaml
+from plurel.relbench_io.read import is_file_name, read_yaml
 from plurel.validate.breaches import Breaches
 from plurel.validate.database import Database, Table
 
@@ -38,6 +38,8 @@ def read_manifest(root: Path, breaches: Breaches) -> Database | None:
     breaches.unknown_keys("manifest", FILE, manifest, _DATASET_KEYS)
     if not isinstance(manifest.get("name"), str):
         breaches.add("manifest", FILE, f"name must be a string, got {manifest.get('name')!r}")
+    elif not is_file_name(manifest["name"]):
+        breaches.add("names", FILE, f"name must be able to name a directory, got {manifest['name']!r}")
     if manifest.get("manifest_version", 1) != 1:
         breaches.add("manifest", FILE, f"manifest_version must be 1, got {manifest['manifest_version']!r}")
     val, test = (_cut(manifest, key, breaches) for key in ("val_timestamp", "test_timestamp"))
@@ -93,6 +95,8 @@ def _check_names(tables: dict[str, Table], breaches: Breaches) -> None:
         if name.lower() in _RESERVED:
             breaches.add("names", where, f"a table must not be named {name!r}: the name is reserved")
         check_plain(name, "table", where, breaches)
+        if name and not is_file_name(name):
+            breaches.add("names", where, f"a table must be able to name a file, got {name!r}")
         for column in sorted(table.keys - {table.time_column}):
             check_plain(column, "key", where, breaches)
         time = table.time_column
