@@ -199,3 +199,11 @@ def test_the_learning_rate_rises_then_falls() -> None:
     assert all(a < b for a, b in pairwise(rates[:21]))
     assert all(a > b for a, b in pairwise(rates[20:]))
     assert one_cycle(0, Recipe(steps=1, warmup=0.0, lr=1.0)) == 1.0
+
+
+def test_held_out_rows_are_measured_before_the_first_step_and_on_time(recipe: Recipe) -> None:
+    report = pretrain(evolve(recipe, steps=4, eval_every=2))
+    assert report is not None
+    measured = {line["step"]: line["eval_loss"] for line in metrics(recipe) if "eval_loss" in line}
+    assert list(measured) == [0, 2, 4]
+    assert measured[4] == report.eval_loss

@@ -28,7 +28,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., dim]` -> `[..., dim]`."""
-        normed: Tensor = _RMSNorm.apply(x, self.weight)  # type: ignore[no-untyped-call]
+        normed: Tensor = _RMSNorm.apply(x, self.weight)
         return normed
 
 

@@ -41,7 +41,7 @@ def loss_curve(metrics: list[dict[str, float]], out: Path, title: str) -> Path:
     """Draws the loss of every step, its running mean, and the loss on held-out rows where it was measured.
 
     Args:
-        metrics: the run's steps, each with `step` and `loss`, some with `eval_loss`.
+        metrics: lines with `step`, most of them with `loss`, some with `eval_loss`.
         out: the PNG to write.
         title: stands above it.
 
@@ -56,20 +56,21 @@ def loss_curve(metrics: list[dict[str, float]], out: Path, title: str) -> Path:
             "install it from the repository with `pip install './plurel-rt[demo]'`"
         ) from error
 
-    steps = np.array([line["step"] for line in metrics])
-    losses = np.array([line["loss"] for line in metrics])
+    steps = np.array([line["step"] for line in metrics if "loss" in line])
+    losses = np.array([line["loss"] for line in metrics if "loss" in line])
     figure = Figure(figsize=(8.0, 4.5), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     axes.plot(steps, losses, color=RAW, linewidth=0.7, label="each step")
-    span = max(3, len(steps) // 20)
+    span = max(3, len(steps) // 8)
     axes.plot(steps, smooth(losses, span), color=SMOOTH, linewidth=2.0, label=f"mean over {span} steps")
     held_out = [(line["step"], line["eval_loss"]) for line in metrics if "eval_loss" in line]
     if held_out:
         axes.plot(
             *zip(*held_out, strict=True), color=HELD_OUT, marker="o", markersize=4, label="held-out rows"
         )
-    low, high = np.quantile(losses, [0.005, 0.995])
-    margin = 0.08 * (high - low) or 0.1
+    # Single steps scatter with the columns they happen to mask; the frame follows what they scatter around.
+    low, high = np.quantile(losses, [0.1, 0.9])
+    margin = 0.1 * (high - low) or 0.1
     axes.set_ylim(low - margin, high + margin)
     axes.set_xlim(left=0)
     axes.set_xlabel("optimiser step", color=INK)

@@ -6,6 +6,7 @@ Not here: pictures (`plurel_rt.plot`) and checkpoints.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -33,10 +34,10 @@ class StepReport:
     sequences: int
     eval_loss: float | None = None
 
-    def to_json(self) -> str:
-        """One line of `metrics.jsonl`."""
+    def to_dict(self) -> dict[str, float]:
+        """What was measured, as a line of `metrics.jsonl` has it."""
         record = {name: getattr(self, name) for name in StepReport.__annotations__}
-        return json.dumps({name: value for name, value in record.items() if value is not None})
+        return {name: value for name, value in record.items() if value is not None}
 
 
 @frozen(kw_only=True)
@@ -93,11 +94,11 @@ class MetricsFile:
         if self._open is not None:
             self._open.close()
 
-    def write(self, report: StepReport) -> None:
-        """Appends a step; it is on its way to the disk when this returns."""
+    def write(self, line: Mapping[str, float]) -> None:
+        """Appends a line with a `step`; it is on its way to the disk when this returns."""
         if self._open is None:
             raise RuntimeError("a metrics file is written to inside its `with` block")
-        self._open.write(report.to_json() + "\n")
+        self._open.write(json.dumps(line) + "\n")
         self._open.flush()
 
 

