@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from attrs import evolve
 from cyclopts import App
 
-from plurel.cli import frame, main
+from plurel.cli import frame, main, output
 from plurel.cli.errors import report
 from plurel.cli.output import Progress, reporter
 from plurel.errors import ConfigError, DatabaseError, NotInstalledError, PluginError, UnknownNameError
@@ -413,3 +414,49 @@ def test_a_python_warning_is_one_line(run: Run, with_command: Callable[..., None
         warnings.simplefilter("default", UserWarning)
         code, _, err = run("work")
     assert (code, err) == (0, "warning: look out\n")
+
+
+def _plurel(arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`plurel` as a shell starts it, with the shell's redirections."""
+    return subprocess.run(
+        ["/bin/sh", "-c", f'"{sys.executable}" -m plurel {arguments}'],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [("config presets >&-", 0), ("nope 2>&-", 2), ("config presets > /dev/full", 1)]
+)
+def test_streams_that_are_closed_or_full_end_with_a_code_and_no_traceback(arguments: str, code: int) -> None:
+    done = _plurel(arguments)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert "not foreseen" not in done.stderr
+
+
+def test_what_an_encoding_does_not_have_is_escaped() -> None:
+    with io.TextIOWrapper(io.BytesIO(), encoding="ascii") as stream:
+        output._write(stream, "caf\u00e9")
+        stream.seek(0)
+        assert stream.read() == "caf\\xe9\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(28, "No space left on device"), "error: No space left on device\n"),
+        (MemoryError(), "error: not enough memory for this work: none was left\n"),
+        (
+            UnicodeEncodeError("utf-8", "\udcff", 0, 1, "no"),
+            "error: a path or a text is not UTF-8: '\\udcff'\n",
+        ),
+    ],
+)
+def test_what_the_system_refuses_is_told_in_a_line(
+    error: Exception, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(error) == 1
+    assert capsys.readouterr().err == words

@@ -172,3 +172,17 @@ def test_an_interrupt_ends_with_130_and_leaves_whole_databases_only(tmp_path, ca
     assert 1 <= len(left) < 40
     assert left <= {f"rel-synthetic-{seed}" for seed in range(40)}
     assert generate(capsys, "--out", tmp_path, "--num-dbs", len(left))[0] == 0
+
+
+def test_a_full_disk_is_told_with_the_places_that_fill(tmp_path):
+    arguments = " ".join(["generate", "--out", str(tmp_path), *(f"'{word}'" for word in TINY)])
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"ulimit -f 1; exec '{sys.executable}' -B -m plurel {arguments}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "rel-synthetic-0 could not be written: File too large" in done.stderr
+    assert "not foreseen" not in done.stderr
+    assert not list(tmp_path.iterdir())

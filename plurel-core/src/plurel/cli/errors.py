@@ -43,6 +43,9 @@ def report(error: BaseException) -> int:
     if isinstance(error, OSError) and error.strerror is not None:
         _say(f"error: {error.strerror}" + ("" if error.filename is None else f": {error.filename}"))
         return FAILED
+    if isinstance(error, UnicodeEncodeError):
+        _say(f"error: a path or a text is not UTF-8: {error.object!r}")
+        return FAILED
     if isinstance(error, MemoryError):
         _say(f"error: not enough memory for this work: {_plain(error) or 'none was left'}")
         return FAILED

@@ -7,6 +7,7 @@ the command. Not here: any command.
 from __future__ import annotations
 
 import difflib
+import os
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plurel import _siblings
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted.
     """
+    _open_closed_streams()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     options = tokens[: tokens.index("--")] if "--" in tokens else tokens
     with_traceback = "--traceback" in options
@@ -70,6 +73,14 @@ def _run(tokens: list[str]) -> int:
         result_action="return_value",
     )
     return result if type(result) is int else 0
+
+
+def _open_closed_streams() -> None:
+    """Somewhere to write to for a process that was started without an output."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as we run
+            setattr(sys, name, stream)
 
 
 @contextmanager

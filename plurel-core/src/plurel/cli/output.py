@@ -145,7 +145,11 @@ def plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
 
 def _write(stream: TextIO, words: str) -> None:
-    stream.write(words + "\n")
+    """One paragraph, with escapes for what the stream's encoding does not have."""
+    try:
+        stream.write(words + "\n")
+    except UnicodeEncodeError as error:
+        stream.write(words.encode(error.encoding, "backslashreplace").decode(error.encoding) + "\n")
     stream.flush()
 
 

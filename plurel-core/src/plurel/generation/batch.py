@@ -6,6 +6,7 @@ Not here: one database (`plurel.dataset`) and the command line (`generation.comm
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from attrs import frozen
 
 from plurel.config import Config, ResolvedConfig, resolve
-from plurel.errors import DatabaseError, RequestError
+from plurel.errors import DatabaseError, GenerationError, RequestError
 from plurel.plugins import get_ledger
 
 
@@ -93,6 +94,11 @@ def make(job: Job) -> Made:
         if not job.path.exists():
             raise
         return _reuse(job.path, job.seed, dataset.resolved)  # another run has made it meanwhile
+    except OSError as error:
+        raise GenerationError(
+            f"{job.path.name} could not be written: {error.strerror or error}; columns in the making lie in "
+            f"{tempfile.gettempdir()}, the database goes to {job.path.parent}"
+        ) from error
     return Made(
         seed=job.seed,
         path=path,
