@@ -484,3 +484,13 @@ def test_columns_come_as_arrays(make_shop: MakeShop) -> None:
         store.column_times("orders", "at")
     with pytest.raises(ContextError):
         store.locate(55)
+
+
+@pytest.mark.parametrize(
+    "moment", ["2020-01-01", 2**70, 1.5, True, np.datetime64("NaT"), dt.date(2020, 1, 1)]
+)
+def test_a_cut_that_is_no_moment_is_refused(tmp_path: Path, moment: Any) -> None:
+    table = Table("a", pa.table({"x": [1.0]}))
+    with pytest.raises(BuildError, match="a moment is a datetime"):
+        build_store(tmp_path / "store", [table], val_timestamp=moment)
+    assert not (tmp_path / "store").exists()

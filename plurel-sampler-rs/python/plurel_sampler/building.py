@@ -88,10 +88,17 @@ def build_store(
 
 def microseconds(moment: Moment | None) -> int | None:
     """A moment as microseconds since 1970, UTC."""
-    if moment is None or isinstance(moment, int):
+    if moment is None:
+        return None
+    if isinstance(moment, int) and not isinstance(moment, bool) and -(2**63) <= moment < 2**63:
         return moment
-    if isinstance(moment, np.datetime64):
+    if isinstance(moment, np.datetime64) and not np.isnat(moment):
         return int(moment.astype("datetime64[us]").astype(np.int64))
+    if not isinstance(moment, datetime):
+        raise BuildError(
+            "a moment is a datetime, a numpy.datetime64 or 64 bits of microseconds since 1970, "
+            f"got {moment!r}"
+        )
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
