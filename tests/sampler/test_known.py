@@ -433,14 +433,15 @@ def check_links(world: World, batch: Batch, line: int, cells: dict[tuple[Place, 
     length=st.integers(1, 12),
     width=st.integers(0, 3),
     children=st.sampled_from(["sampled", "recent"]),
+    labels=st.sampled_from(["apart", "beside"]),
     seed=st.integers(0, 5),
 )
 def test_a_bounded_context_is_a_part_of_it(
-    world: World, length: int, width: int, children: Any, seed: int
+    world: World, length: int, width: int, children: Any, labels: Any, seed: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = packed(world, Path(folder))
-        config = ContextConfig(length=length, width=width, children=children, seed=seed)
+        config = ContextConfig(length=length, width=width, children=children, labels=labels, seed=seed)
         sampler = sampler_of(store, world, config, "train")
         if sampler is None:
             return

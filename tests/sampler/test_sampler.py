@@ -281,6 +281,35 @@ def test_a_hub_brings_the_newest_or_a_uniform_sample(tmp_path: Path) -> None:
     assert max(met.values()) < 3 * 400 * 5 / 51
 
 
+def test_labels_beside_come_with_the_row_that_they_belong_to(tmp_path: Path) -> None:
+    """One user with many orders and a label a day, each known the next day; contexts of a few rows."""
+    days = [dt.datetime(2020, 1, 1) + dt.timedelta(days=day) for day in range(30)]  # noqa: DTZ001
+    labels = pa.table({"user": [0] * 30, "ts": days, "again": [day % 2 for day in range(30)]})
+    store = build_store(
+        tmp_path / "store",
+        [
+            Table("users", pa.table({"id": [0], "x": [1.0]}), primary_key="id"),
+            Table("orders", pa.table({"user": [0] * 30, "at": days, "y": range(30)}), time_column="at",
+                  foreign_keys={"user": "users"}),
+        ],
+        [Task("again", "users", "user", "ts", "again", "binary_classification", {"train": labels},
+              window=dt.timedelta(days=1))],
+        embedder=HashedEmbedder(4),
+    )  # fmt: skip
+    target = [Target(0, "task", "again")]
+
+    def met(choice: Any, length: int) -> list[tuple[str, int]]:
+        config = ContextConfig(length, 3, labels=choice, children="recent")
+        nodes = Sampler([store], target, config, embedder="hashed", num_threads=1).batch([20]).node[0]
+        return list(dict.fromkeys(store.locate(node) for node in nodes[nodes >= 0]))
+
+    assert met("beside", 9) == [("again", 20), ("users", 0), ("again", 18), ("again", 17), ("again", 16)]
+    assert set(met("apart", 9)) - {("again", 20), ("users", 0)} <= {
+        (t, r) for t in ("orders", "again") for r in (17, 18, 19, 20)
+    }
+    assert len(met("beside", 1)) == 1
+
+
 def test_a_context_ends_before_the_row_that_would_not_fit(make_shop: MakeShop) -> None:
     store = make_shop()
     for length in range(1, 30):

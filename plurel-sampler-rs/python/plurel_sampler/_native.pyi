@@ -42,6 +42,7 @@ class Sampler:
         length: int,
         width: int,
         children: str,
+        labels: str,
         seed: int,
         embedder: str,
         split: str,

@@ -112,6 +112,9 @@ class ContextConfig:
         seed: Of every draw and order.
         children: Which children a row brings where it has more than ``width``: a uniform sample of those
             that can be seen, or those that became known last.
+        labels: When a context for a task comes to other, known labels of that task: as to any other row
+            ("apart", as published), or with the entity row that they belong to ("beside", the latest
+            ``width`` of them), so that short contexts hold some.
     """
 
     length: int = 1024
@@ -119,6 +122,7 @@ class ContextConfig:
     mode: Literal["bfs"] = "bfs"
     seed: int = 0
     children: Literal["sampled", "recent"] = "sampled"
+    labels: Literal["apart", "beside"] = "apart"
 
 
 @dataclass(frozen=True, slots=True)

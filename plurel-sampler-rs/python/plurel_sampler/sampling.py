@@ -160,6 +160,7 @@ class Sampler:
             length=config.length,
             width=config.width,
             children=config.children,
+            labels=config.labels,
             seed=config.seed,
             embedder=embedder,
             split=split,

@@ -22,6 +22,17 @@ pub enum ChildChoice {
     Recent,
 }
 
+/// When a walk for a task comes to other label rows of that task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LabelChoice {
+    /// As to any other children, as published.
+    #[default]
+    Apart,
+    /// Right after the entity row that they belong to, before its parents.
+    Beside,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContextConfig {
     /// Cells of a sequence.
@@ -29,8 +40,12 @@ pub struct ContextConfig {
     /// Children that a row brings at most.
     pub width: usize,
     pub children: ChildChoice,
+    pub labels: LabelChoice,
     pub seed: u64,
 }
+
+/// For each of `width` labels that may stand beside an entity row, this many of its latest children are looked at.
+const LOOKED_AT: usize = 8;
 
 /// A row without cells costs nothing of `length`, so rows are counted too.
 const ROWS_PER_CELL: usize = 4;
@@ -112,6 +127,9 @@ pub fn walk(
                 scratch.above.push((depth + 1, parent));
             }
         }
+        if config.labels == LabelChoice::Beside && view.hidden.is_some_and(|hidden| hidden.table == table) {
+            add_labels(view, goal, node, depth + 1, config, scratch)?;
+        }
         add_children(view.children(node)?, depth + 1, config, draws, scratch);
     }
     link(view, &mut context)?;
@@ -148,6 +166,29 @@ fn list(context: &mut Context, row: Row, columns: &[usize], target: Option<usize
         }
         context.cells.push(Cell { row: number, column: column as u32 });
     }
+}
+
+/// Puts the latest known labels of an entity row on top of the stack, the latest uppermost.
+fn add_labels(
+    view: &View<'_>,
+    goal: Goal,
+    entity: u32,
+    depth: usize,
+    config: &ContextConfig,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let (task, _) = view.store.locate(goal.node)?;
+    let bottom = scratch.above.len();
+    for &child in view.children(entity)?.iter().rev().take(LOOKED_AT.saturating_mul(config.width)) {
+        if scratch.above.len() - bottom == config.width {
+            break;
+        }
+        if view.store.locate(child)?.0 == task && !scratch.visited.contains(&child) {
+            scratch.above.push((depth, child));
+        }
+    }
+    scratch.above[bottom..].reverse();
+    Ok(())
 }
 
 fn add_children(children: &[u32], depth: usize, config: &ContextConfig, draws: &mut Draws, scratch: &mut Scratch) {

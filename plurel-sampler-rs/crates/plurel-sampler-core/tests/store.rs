@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use plurel_sampler_core::build::build_store;
-use plurel_sampler_core::context::{ChildChoice, ContextConfig};
+use plurel_sampler_core::context::{ChildChoice, ContextConfig, LabelChoice};
 use plurel_sampler_core::embed::HashedEmbedder;
 use plurel_sampler_core::error::{Kind, Result};
 use plurel_sampler_core::format;
@@ -68,7 +68,13 @@ fn sampler(store: Store, threads: usize) -> Result<Sampler> {
     let target = |kind, name: &str| TargetSpec { store: 0, kind, name: name.into() };
     let spec = SamplerSpec {
         targets: vec![target(TargetKind::Task, "late"), target(TargetKind::Column, "users.name")],
-        config: ContextConfig { length: 64, width: 4, children: ChildChoice::Sampled, seed: 0 },
+        config: ContextConfig {
+            length: 64,
+            width: 4,
+            children: ChildChoice::Sampled,
+            labels: LabelChoice::Apart,
+            seed: 0,
+        },
         embedder: "hashed".into(),
         split: Split::Train,
         balance: Balance::Uniform,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plurel_sampler_core::context::ChildChoice;
+use plurel_sampler_core::context::{ChildChoice, LabelChoice};
 use plurel_sampler_core::order::Balance;
 use plurel_sampler_core::spec::*;
 use plurel_sampler_core::targets::{TargetKind, TargetSpec};
@@ -153,6 +153,10 @@ impl Choice for TargetKind {
 impl Choice for ChildChoice {
     const WORDS: &'static [(&'static str, Self)] =
         &[("sampled", ChildChoice::Sampled), ("recent", ChildChoice::Recent)];
+}
+
+impl Choice for LabelChoice {
+    const WORDS: &'static [(&'static str, Self)] = &[("apart", LabelChoice::Apart), ("beside", LabelChoice::Beside)];
 }
 
 impl Choice for Balance {

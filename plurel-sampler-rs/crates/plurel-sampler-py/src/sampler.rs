@@ -19,7 +19,7 @@ pub struct Sampler(CoreSampler);
 #[pymethods]
 impl Sampler {
     #[new]
-    #[pyo3(signature = (stores, targets, *, length, width, children, seed, embedder, split, balance, limit, num_threads))]
+    #[pyo3(signature = (stores, targets, *, length, width, children, labels, seed, embedder, split, balance, limit, num_threads))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
@@ -28,6 +28,7 @@ impl Sampler {
         length: usize,
         width: usize,
         children: &str,
+        labels: &str,
         seed: u64,
         embedder: String,
         split: &str,
@@ -38,7 +39,13 @@ impl Sampler {
         let stores: Vec<_> = stores.iter().map(|store| Arc::clone(&store.0)).collect();
         let spec = SamplerSpec {
             targets: targets.into_iter().map(Target::into_spec).collect::<PyResult<_>>()?,
-            config: ContextConfig { length, width, children: choice("children", children)?, seed },
+            config: ContextConfig {
+                length,
+                width,
+                children: choice("children", children)?,
+                labels: choice("labels", labels)?,
+                seed,
+            },
             embedder,
             split: choice("split", split)?,
             balance: choice("balance", balance)?,
