@@ -12,7 +12,7 @@ import torch
 
 from plurel.cli import main
 from plurel_rt import demo, trainer
-from plurel_rt.checkpoint import list_checkpoints
+from plurel_rt.checkpoint import list_checkpoints, load_model
 from plurel_rt.plot import loss_curve, read_metrics
 from plurel_rt.reports import StepReport
 
@@ -109,6 +109,8 @@ def test_a_launcher_runs_the_module_in_every_rank(shop_store: Path, tmp_path: Pa
     assert json.loads(done.stdout)["steps"] == 4
     assert f"{ranks} rank{'s' if ranks > 1 else ''}, on " in done.stderr
     assert len(read_metrics(tmp_path / "run" / "metrics.jsonl")) == 4
+    _, info = load_model(tmp_path / "run")
+    assert info.step == 4
 
 
 def test_the_curve_is_a_picture(tmp_path: Path) -> None:

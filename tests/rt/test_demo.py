@@ -20,6 +20,7 @@ TOY = demo.Size(
     databases=1,
     recipe=("steps=4", "batch_size=4", "model.dim=8", "model.depth=1", "eval_every=2", "save_every=2"),
     rows=20,
+    contexts=1,
 )
 
 

@@ -13,7 +13,7 @@ from attrs import evolve
 from plurel.errors import RequestError, UnknownNameError
 from plurel_rt import baselines
 from plurel_rt.checkpoint import load_model
-from plurel_rt.evaluate import evaluate, measure, predict_task, score_table, write_scores
+from plurel_rt.evaluate import Rows, evaluate, measure, predict_task, score_table, write_scores
 from plurel_rt.recipe import Recipe
 from plurel_rt.trainer import pretrain
 from plurel_sampler import Store
@@ -51,7 +51,7 @@ def test_every_row_of_the_split_is_predicted_once_with_its_own_truth(trained: Pa
     store = Store.open(shop_store)
     for task in ("visits-sales", "visits-good"):
         first, last = store.tasks[task].splits["test"]
-        found = predict_task(model, info, store, task, "test", batch_size=7)
+        found = predict_task(model, info, store, task, Rows(batch_size=7))
         assert found.rows.tolist() == list(range(first, last))
         np.testing.assert_allclose(found.truth, baselines.labels(store, task)[found.rows], atol=1e-4)
     assert set(np.round(found.truth)) == {0.0, 1.0}
@@ -63,9 +63,9 @@ def test_a_limit_takes_the_same_rows_each_time_and_batches_change_nothing(
 ) -> None:
     model, info = load_model(trained)
     store = Store.open(shop_store)
-    few = predict_task(model, info, store, "visits-sales", "test", limit=10, batch_size=3)
-    again = predict_task(model, info, store, "visits-sales", "test", limit=10, batch_size=10)
-    every = predict_task(model, info, store, "visits-sales", "test")
+    few = predict_task(model, info, store, "visits-sales", Rows(limit=10, batch_size=3))
+    again = predict_task(model, info, store, "visits-sales", Rows(limit=10, batch_size=10))
+    every = predict_task(model, info, store, "visits-sales", Rows())
     assert few.rows.tolist() == again.rows.tolist()
     assert len(set(few.rows)) == 10
     np.testing.assert_allclose(few.predicted, again.predicted, rtol=1e-4)
@@ -111,12 +111,25 @@ def test_scores_stand_beside_baselines_on_the_same_rows(
 def test_what_cannot_be_scored_is_said(trained: Path, shop_store: Path) -> None:
     with pytest.raises(UnknownNameError, match="no task 'visits'; its tasks are: visits-sales, visits-good"):
         evaluate(trained, shop_store, tasks=["visits"])
-    with pytest.raises(RequestError, match="unknown split 'tets'"):
-        evaluate(trained, shop_store, split="tets")
 
 
 def test_vectors_of_another_embedder_are_refused(trained: Path, shop_store: Path) -> None:
     model, info = load_model(trained)
     other = evolve(info, embedder={**info.embedder, "fingerprint": "hashed-2-16"})
     with pytest.raises(RequestError, match="hashed-2-16"):
-        predict_task(model, other, Store.open(shop_store), "visits-good", "test")
+        predict_task(model, other, Store.open(shop_store), "visits-good", Rows())
+
+
+def test_a_prediction_is_the_mean_over_its_contexts(trained: Path, shop_store: Path) -> None:
+    model, info = load_model(trained)
+    store = Store.open(shop_store)
+    narrow = evolve(info, context={**info.context, "length": 20})
+
+    def predicted(contexts: int) -> np.ndarray:
+        return predict_task(model, narrow, store, "visits-sales", Rows(contexts=contexts, limit=20)).predicted
+
+    one, two, three = (predicted(contexts) for contexts in (1, 2, 3))
+    second, third = 2 * two - one, 3 * three - 2 * two
+    assert not np.allclose(one, second)
+    assert not np.allclose(second, third)
+    np.testing.assert_array_equal(predicted(2), two)

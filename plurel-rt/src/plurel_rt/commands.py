@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from plurel.cli.output import Reporter, reporter
 from plurel_rt.threads import let_idle_threads_sleep
@@ -72,7 +72,8 @@ def evaluate(
     store: Path,
     task: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     split: Literal["train", "val", "test"] = "test",
-    limit: int | None = None,
+    limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
+    contexts: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -84,16 +85,19 @@ def evaluate(
         task: only this task; may be given again. All of the store's tasks without it.
         split: which rows are scored: train, val or test.
         limit: score this many rows of a task, spread over the split; all without it.
+        contexts: draw this many contexts for each row and take the mean of the predictions.
         out: folder for the predictions (`<database>__<task>.csv`) and the scores (`scores.json`).
         json: print one JSON document instead of a table.
     """
     let_idle_threads_sleep()
+    from plurel_rt.evaluate import Rows, score_table, write_scores
     from plurel_rt.evaluate import evaluate as run
-    from plurel_rt.evaluate import score_table, write_scores
     from plurel_sampler import Store
 
     say = reporter(json=json)
-    scores = run(checkpoint, store, tasks=task, split=split, limit=limit, on_progress=say.progress)
+    scores = run(
+        checkpoint, store, task, Rows(split=split, limit=limit, contexts=contexts), on_progress=say.progress
+    )
     if out is not None:
         write_scores(scores, Store.open(store), out)
         say.say(f"scores and predictions are in {out}")

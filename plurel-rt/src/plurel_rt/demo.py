@@ -47,18 +47,21 @@ class Size:
         databases: synthetic databases to pretrain on.
         recipe: changes to the shipped recipe `demo`.
         rows: rows of each real task that are scored.
+        contexts: contexts for each of them.
     """
 
     databases: int
     recipe: tuple[str, ...]
     rows: int
+    contexts: int
 
 
-FULL = Size(databases=24, recipe=(), rows=2000)
+FULL = Size(databases=24, recipe=(), rows=2000, contexts=4)
 QUICK = Size(
     databases=4,
     recipe=("steps=150", "model.dim=32", "model.depth=3", "model.ff=96", "eval_every=75", "save_every=75"),
     rows=300,
+    contexts=2,
 )
 
 
@@ -228,10 +231,11 @@ class _Demo:
 
     def _score(self, checkpoint: str, flights: Path) -> list[TaskScore]:
         """The model's predictions for flights it has never seen the like of, and what the baselines say."""
-        from plurel_rt.evaluate import evaluate, write_scores
+        from plurel_rt.evaluate import Rows, evaluate, write_scores
         from plurel_sampler import Store
 
-        scores = evaluate(Path(checkpoint), flights, limit=self.size.rows, on_progress=self.say.progress)
+        rows = Rows(limit=self.size.rows, contexts=self.size.contexts)
+        scores = evaluate(Path(checkpoint), flights, rows=rows, on_progress=self.say.progress)
         write_scores(scores, Store.open(flights), self.out / "scores")
         return scores
 
@@ -253,6 +257,7 @@ class _Demo:
             "Zero-shot on flights of late 2013: a model that saw synthetic databases only", columns, rows
         )
         self.say.result(
+            f"Zero-shot: each prediction is the mean over {self.size.contexts} contexts. "
             "Trivial: the same guess everywhere. Boosted trees: trained on this very task, on each "
             "flight and its parents."
         )

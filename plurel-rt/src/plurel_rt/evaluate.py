@@ -12,11 +12,11 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
-from attrs import field, frozen
+from attrs import field, frozen, validators
 from numpy.typing import NDArray
 from torch import nn
 
@@ -27,13 +27,31 @@ from plurel_rt.checkpoint import CheckpointInfo, load_model
 from plurel_rt.embedders import check_embedder, shared_embedder
 
 if TYPE_CHECKING:
-    from plurel_sampler import Store
-    from plurel_sampler.records import Split
+    from plurel_sampler import Sampler, Store
 
 F64 = NDArray[np.float64]
 OnProgress = Callable[[str, int], AbstractContextManager[Any]]
 METRIC = {"binary_classification": "AUROC", "regression": "nMAE"}
-SPLITS = ("train", "val", "test")
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+@frozen(kw_only=True)
+class Rows:
+    """Which rows of a task are predicted, and with how much work.
+
+    Attributes:
+        split: `train`, `val` or `test`.
+        limit: rows of a task at most, spread evenly over the split, the same ones each time; None for all.
+        contexts: contexts drawn for each row; the prediction is the mean over them. A context is a sample of
+            what was known, so several tell more than one.
+        batch_size: contexts at once.
+    """
+
+    split: Split = field(default="test", validator=validators.in_(SPLITS))
+    limit: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
+    contexts: int = field(default=1, validator=validators.ge(1))
+    batch_size: int = field(default=32, validator=validators.ge(1))
 
 
 @frozen(kw_only=True, eq=False)
@@ -59,6 +77,7 @@ class TaskScore:
         task: its name.
         metric: `AUROC` (more is better) or `nMAE` (less is better).
         rows: number of rows scored.
+        contexts: contexts that each of the model's predictions is the mean of.
         model: the checkpoint's score, without having seen a label row of this database in training. None
             where the metric is
             undefined: only one class among the rows.
@@ -71,6 +90,7 @@ class TaskScore:
     task: str
     metric: str
     rows: int
+    contexts: int
     model: float | None
     trivial: float | None
     tree: float | None
@@ -79,18 +99,15 @@ class TaskScore:
 
     def to_dict(self) -> dict[str, Any]:
         """The figures, as JSON has them."""
-        names = ("task", "metric", "rows", "model", "trivial", "tree", "tree_rows")
+        names = ("task", "metric", "rows", "contexts", "model", "trivial", "tree", "tree_rows")
         return {name: getattr(self, name) for name in names}
 
 
 def evaluate(
     checkpoint: Path,
     store: Path,
-    *,
     tasks: Sequence[str] = (),
-    split: Split = "test",
-    limit: int | None = None,
-    batch_size: int = 32,
+    rows: Rows | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[TaskScore]:
     """Scores a checkpoint and the baselines.
@@ -99,28 +116,20 @@ def evaluate(
         checkpoint: a checkpoint, or a run's folder, whose last one is taken.
         store: a packed store with vectors of the checkpoint's embedder.
         tasks: names; all binary and regression tasks of the store if empty.
-        split: `train`, `val` or `test`.
-        limit: rows a task at most, spread evenly over the split; the same ones each time.
-        batch_size: sequences at once.
-        on_progress: called with words and the number of batches; a context manager whose value has
-            `advance()`.
+        rows: which of their rows; the whole test split by default.
+        on_progress: called with words and a number of steps; a context manager whose value has `advance()`.
 
     Raises:
-        CheckpointError: not a checkpoint.
-        RequestError: an unknown split, a store without tasks, a task that has no metric.
+        CheckpointError: not a checkpoint, or one of another embedder's vectors.
+        RequestError: a store without tasks, or a task that has no metric.
         UnknownNameError: the store has no such task.
     """
     from plurel_sampler import Store
 
-    if split not in SPLITS:
-        raise RequestError(f"unknown split {split!r}; the splits are {', '.join(SPLITS)}")
     model, info = load_model(checkpoint)
     opened = Store.open(store)
     return [
-        score_task(
-            model, info, opened, task, split, limit=limit, batch_size=batch_size, on_progress=on_progress
-        )
-        for task in _chosen(opened, tasks)
+        score_task(model, info, opened, task, rows or Rows(), on_progress) for task in _chosen(opened, tasks)
     ]
 
 
@@ -129,43 +138,55 @@ def predict_task(
     info: CheckpointInfo,
     store: Store,
     task: str,
-    split: Split,
-    *,
-    limit: int | None = None,
-    batch_size: int = 32,
+    rows: Rows,
     on_progress: OnProgress | None = None,
 ) -> Predictions:
-    """A model's predictions for the rows of one split of a task, contexts as in its training.
+    """A model's predictions for labelled rows of a task, from contexts like those of its training.
 
     Args:
         model: as `load_model` gives it.
         info: likewise.
         store: with vectors of the checkpoint's embedder.
         task: a binary or regression task of the store.
-        split: `train`, `val` or `test`.
-        limit: rows at most, spread evenly over the split.
-        batch_size: sequences at once.
+        rows: which rows.
         on_progress: see `evaluate`.
+
+    Raises:
+        CheckpointError: the store has other vectors than the checkpoint was trained on.
     """
+    check_embedder(info.embedder, shared_embedder([store], info.embedder["name"]), "the checkpoint")
+    draws = [_context_draw(info, store, task, rows, seed) for seed in range(rows.contexts)]
+    steps = sum(sampler.num_batches for sampler in draws)
+    with on_progress(f"predicting {task}", steps) if on_progress else nullcontext() as bar:
+        found = [_predict(model, sampler, bar) for sampler in draws]
+    labelled = ~np.isnan(found[0].truth)
+    return Predictions(
+        rows=found[0].rows[labelled],
+        truth=found[0].truth[labelled],
+        predicted=np.mean([each.predicted for each in found], axis=0)[labelled],
+    )
+
+
+def _context_draw(info: CheckpointInfo, store: Store, task: str, rows: Rows, seed: int) -> Sampler:
     from plurel_sampler import ContextConfig, Sampler, Target
 
-    check_embedder(info.embedder, shared_embedder([store], info.embedder["name"]), "the checkpoint")
-    sampler = Sampler(
+    return Sampler(
         [store],
         [Target(store=0, kind="task", name=task)],
-        ContextConfig(**info.context),
+        ContextConfig(**info.context, seed=seed),
         embedder=info.embedder["name"],
-        split=split,
-        batch_size=batch_size,
+        split=rows.split,
+        batch_size=rows.batch_size,
         shuffle=False,
-        limit=limit,
+        limit=rows.limit,
     )
+
+
+def _predict(model: nn.Module, sampler: Sampler, bar: Any) -> Predictions:
+    """Predictions for every row of a sampler, in its order."""
     device = next(model.parameters()).device
     rows, truth, predicted = [], [], []
-    with (
-        on_progress(f"predicting {task}", sampler.num_batches) if on_progress else nullcontext() as bar,
-        torch.no_grad(),
-    ):
+    with torch.no_grad():
         for batch in sampler.batches():
             values = model.predict(from_sampler(batch, device))  # type: ignore[operator]
             rows.append(np.asarray(batch.target_row, dtype=np.int64))
@@ -173,11 +194,8 @@ def predict_task(
             predicted.append(values.cpu().numpy())
             if bar is not None:
                 bar.advance()
-    labelled = ~np.isnan(np.concatenate(truth))
     return Predictions(
-        rows=np.concatenate(rows)[labelled],
-        truth=np.concatenate(truth)[labelled],
-        predicted=np.concatenate(predicted)[labelled],
+        rows=np.concatenate(rows), truth=np.concatenate(truth), predicted=np.concatenate(predicted)
     )
 
 
@@ -206,10 +224,7 @@ def score_task(
     info: CheckpointInfo,
     store: Store,
     task: str,
-    split: Split,
-    *,
-    limit: int | None = None,
-    batch_size: int = 32,
+    rows: Rows,
     on_progress: OnProgress | None = None,
 ) -> TaskScore:
     """One row of the table of scores: the model's, the trivial predictor's, the trees'.
@@ -219,14 +234,10 @@ def score_task(
         info: likewise.
         store: likewise.
         task: likewise.
-        split: likewise.
-        limit: likewise.
-        batch_size: likewise.
+        rows: likewise.
         on_progress: likewise.
     """
-    predictions = predict_task(
-        model, info, store, task, split, limit=limit, batch_size=batch_size, on_progress=on_progress
-    )
+    predictions = predict_task(model, info, store, task, rows, on_progress)
     description = store.tasks[task]
     metric = METRIC[description.task_type]
     first, last = description.splits["train"]
@@ -246,6 +257,7 @@ def score_task(
         task=task,
         metric=metric,
         rows=len(predictions.rows),
+        contexts=rows.contexts,
         model=score(predictions.predicted),
         trivial=score(flat),
         tree=score(trees.predicted),

@@ -35,12 +35,15 @@ class ContextParams:
         mode: `bfs`, breadth-first from the target's row.
         children: which ones, where a row has more than `width`: a random sample (`sampled`), or those that
             became known last (`recent`).
+        labels: whether other known labels of a task come like any row (`apart`), or with the row that they
+            belong to (`beside`).
     """
 
     length: int = field(default=256, validator=positive)
     width: int = field(default=32, validator=positive)
     mode: Literal["bfs"] = "bfs"
     children: Literal["sampled", "recent"] = "sampled"
+    labels: Literal["apart", "beside"] = "apart"
 
 
 @frozen(kw_only=True)
