@@ -27,9 +27,9 @@ def report(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         _say("interrupted")
         return INTERRUPTED
-    if isinstance(error, BrokenPipeError):
-        # The reader has left. Its end stays shut, so that the interpreter does not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, OSError):
+        _drop_unwritable_output()
+    if isinstance(error, BrokenPipeError):  # the reader has left, and needs no word of it
         return FAILED
     if isinstance(error, PlurelError):
         _say(f"error: {_plain(error)}")
@@ -54,6 +54,14 @@ def report(error: BaseException) -> int:
         "--traceback shows where it happened)"
     )
     return FAILED
+
+
+def _drop_unwritable_output() -> None:
+    """What cannot be written to stdout goes nowhere, so that the interpreter does not try again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _place(error: BaseException) -> str:

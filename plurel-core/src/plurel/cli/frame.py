@@ -48,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings(), _interrupted_by_termination():
             _say_plugin_warnings()
-            return _run(tokens)
+            code = _run(tokens)
+            sys.stdout.flush()  # here an output that cannot be written is an error like any other
+            return code
     except (Exception, KeyboardInterrupt) as error:
         if with_traceback:
             import traceback
