@@ -1,8 +1,8 @@
 """How many threads torch uses and how they wait for each other.
 
-A small model's steps are many short parallel pieces. By default an idle OpenMP thread spins; where the cores
-are busy with something else as well, that costs a factor of five or more, so the commands let it sleep. A very
-small model is no faster on two threads than on one.
+A small model takes many short parallel steps. By default an idle OpenMP thread spins; where the cores are busy
+with something else as well, that costs a factor of five or more, so the commands let it sleep. A very small
+model is no faster on two threads than on one.
 """
 
 from __future__ import annotations
