@@ -1,7 +1,7 @@
 """How many threads torch uses and how they wait for each other.
 
-A small model takes many short parallel steps. By default an idle OpenMP thread spins; where the cores are busy
-with something else as well, that costs a factor of five or more, so the commands let it sleep. A very small
+A small model takes many short parallel steps. By default an idle OpenMP thread spins; where the cores are
+busy with other work too, that costs a factor of five or more, so the commands let it sleep. A very small
 model is no faster on two threads than on one.
 """
 
