@@ -601,22 +601,30 @@ def plurel_models() -> Iterable[records.Model]:
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
         >>> @attrs.frozen
-        ... class TinyParams:
-        ...     dim: int = 16
-        >>> class Tiny:
-        ...     def __init__(self, params):
-        ...         self.dim = params.dim
-        ...     def __call__(self, batch):
-        ...         return [[0.0] * self.dim for _ in batch]
+        ... class ConstantParams:
+        ...     text_width: int = 256  # a run sets it to the width of its stores' vectors
+        ...     seed: int = 0  # a run derives it from its own
+        >>> def constant(params):
+        ...     import torch
+        ...     class Constant(torch.nn.Module):
+        ...         def __init__(self):
+        ...             super().__init__()
+        ...             self.guess = torch.nn.Parameter(torch.zeros(()))
+        ...         def forward(self, batch):  # the loss of every sequence, [B]
+        ...             return (batch.targets.label - self.guess) ** 2
+        ...         def predict(self, batch):  # values in their own units, [B]
+        ...             return self.guess * batch.targets.std + batch.targets.mean
+        ...     return Constant()
         >>> @hookimpl
         ... def plurel_models():
         ...     yield records.Model(
-        ...         name="tiny", summary="A hidden state of zeros", factory=Tiny, config=TinyParams
+        ...         name="constant", summary="The same guess everywhere", factory=constant,
+        ...         config=ConstantParams,
         ...     )
 
         >>> [record] = plurel_models()
-        >>> record.factory(TinyParams(dim=2))(["a cell"])
-        [[0.0, 0.0]]
+        >>> record.config(text_width=64).seed
+        0
     """
     return ()
 
@@ -628,21 +636,27 @@ def plurel_heads() -> Iterable[records.Head]:
     Example:
         >>> from plurel.plugins import hookimpl, records
         >>> HOOK_VERSION = 1
-        >>> class Median:
-        ...     def loss(self, hidden, batch):
-        ...         return sum(abs(target) for target in batch) / len(batch)
-        ...     def predict(self, hidden, batch):
-        ...         return [0.0 for _ in batch]
+        >>> def middle():
+        ...     import torch
+        ...     class Middle(torch.nn.Module):
+        ...         def __init__(self):
+        ...             super().__init__()
+        ...             self.guess = torch.nn.Parameter(torch.zeros(()))
+        ...         def loss(self, hidden, targets):  # [N, dim] hidden states -> [N]
+        ...             return (targets.label - self.guess).abs()
+        ...         def predict(self, hidden, targets):  # values in their own units, [N]
+        ...             return self.guess * targets.std + targets.mean
+        ...     return Middle()
         >>> @hookimpl
         ... def plurel_heads():
         ...     yield records.Head(
-        ...         name="median", summary="Says the median, which is 0 after scaling", encodings=("number",),
-        ...         factory=Median,
+        ...         name="middle", summary="The same guess for every number", encodings=("number",),
+        ...         factory=middle,
         ...     )
 
         >>> [record] = plurel_heads()
-        >>> record.factory().loss(None, [1.0, -3.0])
-        2.0
+        >>> record.encodings
+        ('number',)
     """
     return ()
 
