@@ -21,7 +21,6 @@ COMMANDS = {
 
 NAMES = {
     "RelationalTransformer": ("plurel-rt", "plurel_rt"),
-    "Predictor": ("plurel-rt", "plurel_rt"),
     "Store": ("plurel-sampler-rs", "plurel_sampler"),
     "Sampler": ("plurel-sampler-rs", "plurel_sampler"),
     "ContextConfig": ("plurel-sampler-rs", "plurel_sampler"),
