@@ -19,6 +19,7 @@ from plurel.cli import frame, main, output
 from plurel.cli.errors import report
 from plurel.cli.output import Progress, reporter
 from plurel.errors import ConfigError, DatabaseError, NotInstalledError, PluginError, UnknownNameError
+from plurel import _siblings
 from plurel.plugins import Entry, Ledger, PluginRow, get_ledger, records
 
 
@@ -76,6 +77,18 @@ def test_help_shows_what_is_not_installed_with_the_line_that_installs_it(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("plurel._siblings.is_installed", lambda name: name == "plurel-core")
+def test_help_is_in_one_style_and_fits_eighty_columns(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plurel._siblings.is_installed", lambda name: name == "plurel-core")
+    _, out, _ = run("--help")
+    lines = [line for line in out.splitlines() if not line.startswith("Not installed")]
+    assert max(map(len, lines)) <= 80
+    summaries = [line[14:] for line in lines if line.startswith("  ") and line[2].islower()]
+    assert len(summaries) == len(get_ledger().entries("commands")) + len(_siblings.COMMANDS)
+    for summary in summaries:
+        assert summary[0].isupper(), summary
+        assert not summary.endswith("."), summary
+
+
     _, out, _ = run("--help")
     assert "Not installed (python -m pip install " in out
     for line, command in (("/plurel-rt):", "pretrain"), ("install /", "preprocess")):
@@ -91,8 +104,6 @@ def test_help_shows_what_is_not_installed_with_the_line_that_installs_it(
 
 
 def test_without_the_clone_the_line_says_where_to_run_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from plurel import _siblings
-
     monkeypatch.setattr(_siblings, "_clone", lambda: None)
     line = _siblings.install_line("plurel-layouts", "plurel-scm")
     assert (
@@ -186,7 +197,20 @@ def test_an_error_is_one_paragraph_and_an_exit_code(
 def test_a_wrong_option_is_a_wrong_request(run: Run) -> None:
     code, out, err = run("plugins", "list", "--kinds", "layouts")
     assert (code, out) == (2, "")
-    assert err == "error: Unknown option: --kinds. Did you mean --kind?\n"
+    assert err == "error: plurel plugins list has no option --kinds; closest: --kind\n"
+def test_under_json_a_failure_is_a_document_too(run: Run, with_command: Callable[..., None]) -> None:
+    def fail(*, json: bool = False) -> None:
+        raise ConfigError("a share, got 2", ".val_split")
+
+    with_command(fail)
+    code, out, err = run("work", "--json")
+    assert (code, err) == (2, "error: a share, got 2 @ $.val_split\n")
+    assert json.loads(out) == {"error": "a share, got 2 @ $.val_split", "exit_code": 2}
+    document = json.loads(run("plugins", "lst", "--json")[1])
+    assert document["exit_code"] == 2
+    assert document["error"].startswith("plurel plugins has no command 'lst'")
+
+
 
 
 def test_both_spellings_of_options_are_accepted(run: Run, with_command: Callable[..., None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_a_file_that_cannot_be_parsed_is_a_wrong_request(
     file.write_bytes(content)
     assert main(["config", "check", str(file), "--json"]) == 2
     out, err = capsys.readouterr()
-    assert not out
+    assert json.loads(out)["exit_code"] == 2
     assert err.count("\n") == 1, "an error is one paragraph"
     assert str(file) in err
     assert words in err

@@ -136,7 +136,7 @@ def test_a_place_for_no_directory_is_refused_before_any_work(tmp_path, capsys):
         (["--set", "database_params.table_layout_choices=layerd"], "unknown layout 'layerd'"),
         (["--num-dbs", "0"], "num-dbs"),
         (["--num-dbs", "1.5"], "expected a whole number, got '1.5'"),
-        (["--num-dbs", "9" * 30], "Must be <= 1000000"),
+        (["--num-dbs", "9" * 30], "--num-dbs: must be <= 1000000"),
         (["--seed-offset", "1e3"], "expected a whole number, got '1e3'"),
         (["--executor", "cluster"], "unknown executor 'cluster'; known: processes"),
     ],

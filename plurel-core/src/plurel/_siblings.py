@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 COMMANDS = {
-    "preprocess": ("plurel-sampler-rs", "Pack RelBench directories into memory-mapped stores."),
-    "pretrain": ("plurel-rt", "Pretrain a Relational Transformer on stores."),
-    "evaluate": ("plurel-rt", "Score a checkpoint on a store's tasks."),
-    "demo": ("plurel-rt", "Run the whole chain, from a seed to zero-shot scores on nycflights13."),
+    "preprocess": ("plurel-sampler-rs", "Pack RelBench directories into stores that models are fed from"),
+    "pretrain": ("plurel-rt", "Train a model on packed stores, as a recipe says"),
+    "evaluate": ("plurel-rt", "Score a checkpoint on a store's tasks, beside baselines"),
+    "demo": ("plurel-rt", "Run the whole chain in minutes, up to scores on real flights"),
 }
 """Commands that a sibling brings: its distribution and the line shown while it is not installed."""
 

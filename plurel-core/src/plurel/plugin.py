@@ -83,26 +83,26 @@ def plurel_commands() -> Iterable[records.Command]:
     """The commands that core brings."""
     yield records.Command(
         name="generate",
-        summary="Generate relational databases from a config and seeds.",
+        summary="Generate relational databases from a config and seeds",
         factory="plurel.generation.command:app",
     )
     yield records.Command(
         name="import",
-        summary="Make a RelBench directory of a real source.",
+        summary="Make a RelBench directory of a real source",
         factory="plurel.importers.command:app",
     )
     yield records.Command(
         name="validate",
-        summary="Check a database directory against the RelBench contract.",
+        summary="Check a database, a store or a checkpoint; list every breach",
         factory="plurel.validate.command:app",
     )
     yield records.Command(
         name="plugins",
-        summary="List installed plugins and what they contribute.",
+        summary="List installed plugins and what they contribute",
         factory="plurel.cli.plugins:app",
     )
     yield records.Command(
         name="config",
-        summary="Show, check and list configs.",
+        summary="Show and check configs, list presets, print the JSON Schema",
         factory="plurel.cli.config:app",
     )

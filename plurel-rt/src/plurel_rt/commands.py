@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from cyclopts import App, Parameter, validators
 
+from plurel.cli.numbers import whole
 from plurel.cli.output import Reporter, reporter
 from plurel_rt.threads import let_idle_threads_sleep
 
@@ -72,8 +73,8 @@ def evaluate(
     store: Path,
     task: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     split: Literal["train", "val", "test"] = "test",
-    limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
-    contexts: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
+    limit: Annotated[int | None, Parameter(converter=whole, validator=validators.Number(gte=1))] = None,
+    contexts: Annotated[int, Parameter(converter=whole, validator=validators.Number(gte=1))] = 1,
     out: Path | None = None,
     json: bool = False,
 ) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from attrs import define, field, frozen
 from cyclopts import App, Parameter
 
+from plurel.cli.numbers import whole
 from plurel.cli.output import Reporter, reporter
 from plurel_rt.threads import let_idle_threads_sleep, one_torch_thread
 
@@ -70,7 +71,7 @@ def demo(
     *,
     out: Path = Path("plurel-demo"),
     quick: Annotated[bool, Parameter(negative=())] = False,
-    seed: int = 0,
+    seed: Annotated[int, Parameter(converter=whole)] = 0,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """The whole chain: synthetic databases, stores, pretraining, zero-shot scores on real flights.

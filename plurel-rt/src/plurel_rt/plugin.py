@@ -63,17 +63,17 @@ def plurel_commands() -> Iterable[records.Command]:
     return [
         records.Command(
             name="pretrain",
-            summary="train a model on packed stores, as a recipe says",
+            summary="Train a model on packed stores, as a recipe says",
             factory="plurel_rt.commands:pretrain_app",
         ),
         records.Command(
             name="evaluate",
-            summary="zero-shot scores of a checkpoint on a store's tasks, beside baselines",
+            summary="Score a checkpoint on a store's tasks, beside baselines",
             factory="plurel_rt.commands:evaluate_app",
         ),
         records.Command(
             name="demo",
-            summary="the whole chain in minutes: databases, stores, pretraining, scores on real flights",
+            summary="Run the whole chain in minutes, up to scores on real flights",
             factory="plurel_rt.demo:app",
         ),
     ]

@@ -1,15 +1,21 @@
 """Errors as a person meets them: one paragraph on stderr and an exit code.
 
-Not here: the errors themselves (`plurel.errors`); errors of other families are read by their attributes.
+Under `--json` stdout gets its one document all the same. Not here: the errors themselves (`plurel.errors`);
+errors of other families are read by their attributes.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
+from typing import TYPE_CHECKING, TypeGuard
 
 from plurel.errors import PlurelError
+
+if TYPE_CHECKING:
+    from cyclopts import CycloptsError
 
 INTERRUPTED = 130
 FAILED = 1
@@ -18,42 +24,45 @@ REQUEST_WRONG = 2
 _PLACES = ("file", "table", "column", "row")
 
 
-def report(error: BaseException) -> int:
+def report(error: BaseException, *, as_json: bool = False) -> int:
     """Say what went wrong and give the exit code.
 
     Args:
         error: what a command raised.
+        as_json: the command was given `--json`: stdout gets the one document that it expects,
+            `{"error": message, "exit_code": code}`.
     """
-    if isinstance(error, KeyboardInterrupt):
-        _say("interrupted")
-        return INTERRUPTED
     if isinstance(error, OSError):
         _drop_unwritable_output()
     if isinstance(error, BrokenPipeError):  # the reader has left, and needs no word of it
         return FAILED
+    words, code = _told(error)
+    sys.stderr.write(words + "\n" if code == INTERRUPTED else f"error: {words}\n")
+    if as_json:
+        sys.stdout.write(json.dumps({"error": words, "exit_code": code}, indent=2) + "\n")
+    return code
+
+
+def _told(error: BaseException) -> tuple[str, int]:
+    """The error as one paragraph, and its exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", INTERRUPTED
     if isinstance(error, PlurelError):
-        _say(f"error: {_plain(error)}")
-        return error.exit_code
+        return _plain(error), error.exit_code
     if _is_cyclopts(error):
-        _say(f"error: {_plain(error)}")
-        return REQUEST_WRONG
+        from plurel.cli.arguments import explain
+
+        return explain(error), REQUEST_WRONG
     if any(hasattr(error, place) for place in _PLACES):
-        _say(f"error: {_plain(error)}{_place(error)}")
-        return FAILED
+        return f"{_plain(error)}{_place(error)}", FAILED
     if isinstance(error, OSError) and error.strerror is not None:
-        _say(f"error: {error.strerror}" + ("" if error.filename is None else f": {error.filename}"))
-        return FAILED
+        return error.strerror + ("" if error.filename is None else f": {error.filename}"), FAILED
     if isinstance(error, UnicodeEncodeError):
-        _say(f"error: a path or a text is not UTF-8: {error.object!r}")
-        return FAILED
+        return f"a path or a text is not UTF-8: {error.object!r}", FAILED
     if isinstance(error, MemoryError):
-        _say(f"error: not enough memory for this work: {_plain(error) or 'none was left'}")
-        return FAILED
-    _say(
-        f"error: {type(error).__name__}: {_plain(error)} (this was not foreseen; the same command with "
-        "--traceback shows where it happened)"
-    )
-    return FAILED
+        return f"not enough memory for this work: {_plain(error) or 'none was left'}", FAILED
+    hint = "this was not foreseen; the same command with --traceback shows where it happened"
+    return f"{type(error).__name__}: {_plain(error)} ({hint})", FAILED
 
 
 def _drop_unwritable_output() -> None:
@@ -75,7 +84,7 @@ def _place(error: BaseException) -> str:
     return f" ({', '.join(missing)})" if missing else ""
 
 
-def _is_cyclopts(error: BaseException) -> bool:
+def _is_cyclopts(error: BaseException) -> TypeGuard[CycloptsError]:
     """Whether a command line could not be parsed; cyclopts is not imported to find that out."""
     module = sys.modules.get("cyclopts")
     return module is not None and isinstance(error, module.CycloptsError)
@@ -83,7 +92,3 @@ def _is_cyclopts(error: BaseException) -> bool:
 
 def _plain(error: BaseException) -> str:
     return " ".join(str(error).split())
-
-
-def _say(words: str) -> None:
-    sys.stderr.write(words + "\n")

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_closed_streams()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     options = tokens[: tokens.index("--")] if "--" in tokens else tokens
-    with_traceback = "--traceback" in options
+    with_traceback, as_json = "--traceback" in options, "--json" in options
     if with_traceback:
         tokens.remove("--traceback")
     try:
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             import traceback
 
             traceback.print_exception(error)
-        return errors.report(error)
+        return errors.report(error, as_json=as_json)
 
 
 def _run(tokens: list[str]) -> int:
@@ -157,7 +157,7 @@ def _help(ledger: Ledger) -> str:
     missing = _missing_commands(ledger)
     width = max((len(name) for name, _ in [*present, *missing.items()]), default=0)
     lines = [
-        "plurel: relational databases with known causes, and transformers that learn from them.",
+        "plurel: relational databases with known causes, and models that learn from them",
         "",
         "Usage: plurel COMMAND [OPTIONS]",
         "       plurel COMMAND --help",

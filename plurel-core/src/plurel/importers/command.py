@@ -8,6 +8,7 @@ from typing import Any
 from cyclopts import App
 
 from plurel.cli.output import Reporter, reporter
+from plurel.errors import RequestError
 from plurel.plugins import get_ledger
 from plurel.plugins.requests import ImportRequest
 from plurel.relbench_io import DatabaseDirectory, read_directory, read_origin
@@ -27,6 +28,8 @@ def import_source(name: str, *, out: Path, source: Path | None = None, json: boo
     """
     say = reporter(json=json)
     importer = get_ledger().find("importers", name).build()
+    if out.exists():
+        raise RequestError(f"{out} is already there; remove it or choose another --out")
     with say.progress(f"importing {name}"):
         directory = read_directory(importer.run(ImportRequest(out=out, source=source)))
     facts = read_origin(directory.path) or {}
