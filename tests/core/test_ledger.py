@@ -6,6 +6,7 @@ Distributions are written as files on the import path here; `tests/plugins` inst
 from __future__ import annotations
 
 import importlib
+import pickle
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -356,6 +357,34 @@ def test_an_unknown_name_lists_the_known_ones_and_the_closest(install: Install) 
         UnknownNameError, match=r"unknown kind 'activation'; known: layouts, .*; closest: activations"
     ):
         Ledger.discover().find("activation", "bump")
+
+
+def test_plugins_that_somebody_switched_off_are_counted_and_not_blamed(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("alpha", good("bump"))
+    install("beta", "raise OSError('gone')")
+    install("gamma", good("other"))
+    monkeypatch.setenv("PLUREL_DISABLE_PLUGINS", "alpha")
+    monkeypatch.setenv("PLUREL_PLUGINS", "alpha,beta,gamma")
+    ledger = quiet()
+    off = sum(plugin.status == "blocked" for plugin in ledger.plugins)
+    with pytest.raises(UnknownNameError) as caught:
+        ledger.find("activations", "bump")
+    assert caught.value.message == "unknown activation 'bump'; known: other"
+    plugins = "1 plugin is" if off == 1 else f"{off} plugins are"
+    assert caught.value.note == (
+        "plugins that did not load: beta:main (1.0) failed at import: OSError: gone; "
+        f"{plugins} switched off (plurel plugins list shows which)"
+    )
+
+
+@pytest.mark.parametrize(
+    "error", [UnknownNameError("unknown 'a'", "b failed"), NotInstalledError("c needs", "plurel-rt")]
+)
+def test_errors_about_names_travel_between_processes(error: UnknownNameError) -> None:
+    back = pickle.loads(pickle.dumps(error))
+    assert (type(back), str(back), vars(back)) == (type(error), str(error), vars(error))
 
 
 def test_a_kind_whose_sibling_is_missing_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from plurel.plugins import HOOK_VERSION, PluginRow, hookimpl, hookspecs, protoco
 from plurel.plugins import records as records_module
 from plurel.plugins.loading import check_records, register
 from plurel.plugins.records import KINDS, RECORDS
+from plurel.plugins.requests import ImportRequest
+from plurel.validate import validate_directory
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugin-hooks.md"
 
@@ -68,11 +70,24 @@ def test_the_example_of_a_hook_runs(kind: str) -> None:
     assert result.attempted >= 5
 
 
+@pytest.fixture
+def example_module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """The example of a kind's hook, as the module that its author would write."""
+
+    def load(kind: str) -> ModuleType:
+        module = ModuleType(f"example_of_{kind}")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        exec(compile(example(hook(kind)), module.__name__, "exec"), module.__dict__)  # noqa: S102
+        return module
+
+    return load
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_example_of_a_hook_is_a_whole_plugin(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType(f"example_of_{kind}")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(compile(example(hook(kind)), module.__name__, "exec"), module.__dict__)  # noqa: S102
+def test_the_example_of_a_hook_is_a_whole_plugin(
+    kind: str, example_module: Callable[[str], ModuleType]
+) -> None:
+    module = example_module(kind)
     assert module.HOOK_VERSION == HOOK_VERSION
     manager = pluggy.PluginManager("plurel")
     manager.add_hookspecs(hookspecs)
@@ -81,6 +96,15 @@ def test_the_example_of_a_hook_is_a_whole_plugin(kind: str, monkeypatch: pytest.
     assert [name for name, _ in implementations] == [f"plurel_{kind}"]
     records = [record for name, call in implementations for record in check_records(name, list(call()))]
     assert records
+
+
+def test_the_example_of_an_importer_makes_a_directory_without_breach(
+    example_module: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    [record] = example_module("importers").plurel_importers()
+    out = tmp_path / "rel-letters"
+    assert record.factory().run(ImportRequest(out=out)) == out
+    assert validate_directory(out) == []
 
 
 def test_the_page_lists_every_hook_in_order() -> None:

@@ -42,7 +42,8 @@ def plurel(installed: Callable[[str], Path]) -> Plurel:
         *arguments: object, plugins: tuple[str, ...] = (), **environment: str
     ) -> subprocess.CompletedProcess[str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PLUREL_")}
-        path = os.pathsep.join(str(installed(name)) for name in plugins)
+        before = [inherited["PYTHONPATH"]] if inherited.get("PYTHONPATH") else []
+        path = os.pathsep.join([*(str(installed(name)) for name in plugins), *before])
         return subprocess.run(
             [sys.executable, "-m", "plurel", *map(str, arguments)],
             capture_output=True,

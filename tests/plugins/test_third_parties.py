@@ -143,6 +143,14 @@ def test_an_unknown_name_mentions_the_plugins_that_failed(plurel: Plurel, tmp_pa
     assert "@ $.scm_params.activation_choices" in run.stderr
 
 
+def test_an_allow_list_that_leaves_much_out_says_so_once(plurel: Plurel, tmp_path: Path) -> None:
+    run = plurel("generate", "--out", tmp_path, plugins=ALL, PLUREL_PLUGINS="plurel-layouts")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert len(run.stderr.splitlines()) == 1
+    assert "did not load" not in run.stderr
+    assert run.stderr.count("plugins are switched off (plurel plugins list shows which)") == 1
+
+
 def test_twins_are_an_error_only_for_the_bare_name(plurel: Plurel) -> None:
     def show(name: str, **environment: str) -> CompletedProcess[str]:
         chosen = f"--set=scm_params.activation_choices={name}"

@@ -42,7 +42,20 @@ class ConfigError(RequestError):
 
 
 class UnknownNameError(RequestError):
-    """A name that no installed plugin contributes."""
+    """A name that no installed plugin contributes.
+
+    Args:
+        message: which name, what is known and what is closest.
+        note: what is worth saying once, however many names are unknown: plugins that failed or are off.
+    """
+
+    def __init__(self, message: str, note: str = "") -> None:
+        super().__init__(message, note)
+        self.message = message
+        self.note = note
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.note}" if self.note else self.message
 
 
 class AmbiguousNameError(RequestError):
@@ -58,11 +71,9 @@ class NotInstalledError(UnknownNameError):
     """
 
     def __init__(self, message: str, *distributions: str) -> None:
-        super().__init__(message, *distributions)
+        super().__init__(message)
+        self.args = (message, *distributions)
         self.distributions = distributions
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class PluginError(PlurelError):

@@ -119,9 +119,7 @@ def _find(ledger: Ledger, name: str) -> Entry:
         hint = f"; closest: {close[0]}" if close else ""
         what = "option" if name.startswith("-") else "command"
         words = f"unknown {what} {name!r}{hint}; plurel --help lists the commands"
-        if ledger.troubled:
-            words += "; plugins that did not load: " + "; ".join(map(str, ledger.troubled))
-        raise UnknownNameError(words) from None
+        raise UnknownNameError(words, ledger.absences) from None
 
 
 def _app(entry: Entry) -> App:

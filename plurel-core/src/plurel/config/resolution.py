@@ -18,7 +18,7 @@ from plurel.config.choices import Choices, unstructure
 from plurel.config.config import Config
 from plurel.config.flat import FLAT
 from plurel.config.params import kinds_of
-from plurel.errors import ConfigError, NotInstalledError, RequestError
+from plurel.errors import ConfigError, NotInstalledError, RequestError, UnknownNameError
 from plurel.plugins.entries import Entry
 from plurel.plugins.ledger import Ledger, provenance
 
@@ -155,6 +155,8 @@ def _placed(error: RequestError, path: str) -> RequestError:
         return error.within(path)
     if isinstance(error, NotInstalledError):
         return NotInstalledError(f"{error} @ ${path}", *error.distributions)
+    if isinstance(error, UnknownNameError):
+        return UnknownNameError(f"{error.message} @ ${path}", error.note)
     return type(error)(f"{error} @ ${path}")
 
 
@@ -171,11 +173,13 @@ def _joined(problems: list[RequestError]) -> RequestError:
             *missing,
         )
     kinds = {type(problem) for problem in problems}
-    words = "; ".join(str(problem) for problem in problems[:_SHOWN])
+    unknown = [problem for problem in problems if isinstance(problem, UnknownNameError)]
+    words = [one.message if isinstance(one, UnknownNameError) else str(one) for one in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
-        words += f"; and {len(problems) - _SHOWN} more"
+        words.append(f"and {len(problems) - _SHOWN} more")
+    words += dict.fromkeys(problem.note for problem in unknown if problem.note)
     kind = kinds.pop() if len(kinds) == 1 else ConfigError
-    return kind(words)
+    return kind("; ".join(words))
 
 
 _SHOWN = 5

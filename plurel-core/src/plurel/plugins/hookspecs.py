@@ -512,15 +512,21 @@ def plurel_importers() -> Iterable[records.Importer]:
     """Sources of real data that become RelBench directories.
 
     Example:
+        >>> from datetime import datetime
         >>> import pandas as pd
         >>> from plurel.plugins import hookimpl, records
+        >>> from plurel.relbench_io import write_directory
+        >>> from plurel.schema import Schema, Table
         >>> HOOK_VERSION = 1
+        >>> LETTERS = Table(name="letters", rows=2, role="entity", primary_key="id")
         >>> class Letters:
         ...     def run(self, request):
-        ...         (request.out / "db").mkdir(parents=True)
         ...         letters = pd.DataFrame({"id": [0, 1], "letter": ["a", "b"]})
-        ...         letters.to_parquet(request.out / "db" / "letters.parquet")
-        ...         return request.out
+        ...         return write_directory(
+        ...             request.out, name="rel-letters", tables={"letters": letters},
+        ...             schema=Schema(tables=[LETTERS]),
+        ...             val_timestamp=datetime(2020, 1, 1), test_timestamp=datetime(2020, 7, 1),
+        ...         )
         >>> @hookimpl
         ... def plurel_importers():
         ...     yield records.Importer(name="letters", summary="A table of letters", factory=Letters)
@@ -531,8 +537,8 @@ def plurel_importers() -> Iterable[records.Importer]:
         >>> [record] = plurel_importers()
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     made = record.factory().run(ImportRequest(out=Path(folder) / "rel-letters"))
-        ...     sorted(path.name for path in made.rglob("*.parquet"))
-        ['letters.parquet']
+        ...     sorted(path.relative_to(made).as_posix() for path in made.rglob("*.*"))
+        ['db/letters.parquet', 'manifest.yaml']
     """
     return ()
 

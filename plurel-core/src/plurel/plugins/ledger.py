@@ -109,18 +109,28 @@ class Ledger:
 
     @property
     def troubled(self) -> tuple[PluginRow, ...]:
-        """The plugins that did not load, whatever the reason."""
-        return tuple(row for row in self.plugins if row.status != "ok")
+        """The plugins that did not load and were meant to: those that somebody switched off are none."""
+        return tuple(row for row in self.plugins if row.status in ("failed", "incompatible"))
+
+    @property
+    def absences(self) -> str:
+        """Why a name may be missing: the plugins that failed, and how many are off; empty if neither."""
+        words = []
+        if self.troubled:
+            words.append("plugins that did not load: " + "; ".join(map(str, self.troubled)))
+        off = sum(row.status == "blocked" for row in self.plugins)
+        if off:
+            plugins = "1 plugin is" if off == 1 else f"{off} plugins are"
+            words.append(f"{plugins} switched off (plurel plugins list shows which)")
+        return "; ".join(words)
 
     def _unknown(self, kind: str, name: str, entries: tuple[Entry, ...]) -> UnknownNameError:
         known = sorted({entry.name for entry in entries})
         words = f"unknown {singular(kind)} {name!r}; known: {', '.join(known) or 'none'}"
         words += closest(name, self._names[kind])
-        if self.troubled:
-            words += "; plugins that did not load: " + "; ".join(map(str, self.troubled))
         sibling = _siblings.KINDS.get(kind)
         if sibling is None or _siblings.is_installed(sibling):
-            return UnknownNameError(words)
+            return UnknownNameError(words, self.absences)
         return NotInstalledError(
             f"{words}; those of {sibling} are missing because it is not installed: "
             f"{_siblings.install_line(sibling)}",
