@@ -21,6 +21,7 @@ TOY = demo.Size(
     recipe=("steps=4", "batch_size=4", "model.dim=8", "model.depth=1", "eval_every=2", "save_every=2"),
     rows=20,
     contexts=1,
+    note=demo.QUICK.note,
 )
 
 
@@ -53,6 +54,7 @@ def test_the_demo_runs_from_seed_to_scores_and_takes_over_what_is_there(
         assert words in again.err
     assert "packing" not in again.err
     assert json.loads((tmp_path / "report.json").read_text())["scores"] == report["scores"]
+    assert "the scores mean little" in again.out
     for score in report["scores"]:  # the table shows what was measured, nothing else
         assert f"{score['model']:.3f}" in again.out
 
@@ -66,3 +68,11 @@ def test_the_demo_runs_from_seed_to_scores_and_takes_over_what_is_there(
     resumed = capsys.readouterr()
     assert "training goes on from" in resumed.err
     assert json.loads(resumed.out)["scores"] == report["scores"]
+
+
+def test_a_place_for_no_directory_is_refused_before_any_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["demo", "--quick", "--out", str(tmp_path / "file")]) == 2
+    assert "expected a directory" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,7 @@ def test_a_directory_becomes_a_store(
     document = json.loads(capsys.readouterr().out)
     (packed,) = document["stores"]
     assert packed["tables"] == {"users": 2, "visits": 20}
+    assert (packed["rows"], packed["labels"]) == (22, 3)
     assert packed["tasks"] == {"spent": {"train": 2, "test": 1}}
     store = Store.open(out / "visits", "checksums")
     assert store.tables["visits"].columns["spent"].known_at == "left"
@@ -97,8 +99,30 @@ def test_a_person_reads_a_table(directory: Path, tmp_path: Path, capsys: pytest.
     assert main(["preprocess", str(directory), "--out", str(tmp_path / "stores"), "--task", "spent"]) == 0
     said = capsys.readouterr()
     assert "task spent: regression of visits, 2 train, 1 test" in said.out
+    assert "22 rows and 3 labels" in said.out
+    assert [line.split()[-1] for line in said.out.splitlines() if line.startswith("users")] == ["always"]
     assert "by at" in said.out
-    assert "packing visits" in said.err
+    assert said.err == "packing visits into a store ...\npacking visits into a store: done\n"
+
+
+def test_of_several_databases_a_person_reads_a_line_each(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(directory, other)
+    manifest = yaml.safe_load((other / "manifest.yaml").read_text())
+    (other / "manifest.yaml").write_text(yaml.safe_dump({**manifest, "name": "other"}))
+    call = ["preprocess", str(directory), str(other), "--out", str(tmp_path / "stores")]
+    assert main(call) == 0
+    said = capsys.readouterr()
+    assert [line.split() for line in said.out.splitlines()[1:]] == [
+        ["name", "tables", "rows", "tasks", "labels", "cells"],
+        ["visits", "2", "22", "1", "3", "68"],
+        ["other", "2", "22", "1", "3", "68"],
+    ]
+    assert len(said.err.splitlines()) == 4
+    assert main([*call, "--verbose", "--overwrite"]) == 0
+    assert "task spent: regression of visits" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -175,5 +199,5 @@ def test_a_damaged_origin_is_named(
     (directory / "plurel.json").write_text("{")
     assert main(["preprocess", str(directory), "--out", str(tmp_path / "stores"), "--json"]) == 1
     out, err = capsys.readouterr()
-    assert not out
+    assert "plurel.json is damaged" in json.loads(out)["error"]
     assert "plurel.json is damaged" in err

