@@ -402,7 +402,7 @@ def test_a_folder_that_is_no_database_is_a_wrong_request(tmp_path: Path) -> None
 
 def test_the_command_passes_a_kept_contract(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", str(shop)]) == 0
-    assert capsys.readouterr().out.strip() == f"{shop}: no breach"
+    assert capsys.readouterr().out.strip() == f"database {shop}: no breach"
 
 
 def test_the_command_lists_breaches_and_fails(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

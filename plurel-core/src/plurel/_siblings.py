@@ -48,6 +48,13 @@ KINDS = {
 """Kinds whose first built-ins come from a sibling."""
 
 
+ARTEFACTS = {
+    "store": ("plurel-sampler-rs", "store.json"),
+    "checkpoint": ("plurel-rt", "model.safetensors"),
+}
+"""Forms on disk that a sibling reads: its distribution, and a file that tells of one."""
+
+
 _NEEDS = {"plurel-rt": ("plurel-sampler-rs",)}
 
 

@@ -79,6 +79,17 @@ def plurel_executors() -> Iterable[records.Executor]:
 
 
 @hookimpl
+def plurel_artefacts() -> Iterable[records.Artefact]:
+    """Databases."""
+    yield records.Artefact(
+        name="database",
+        summary="A database with its tasks, as RelBench reads it",
+        signs=("manifest.yaml",),
+        factory="plurel.artefacts.database:DatabaseArtefact",
+    )
+
+
+@hookimpl
 def plurel_commands() -> Iterable[records.Command]:
     """The commands that core brings."""
     yield records.Command(
@@ -90,6 +101,11 @@ def plurel_commands() -> Iterable[records.Command]:
         name="import",
         summary="Make a RelBench directory of a real source",
         factory="plurel.importers.command:app",
+    )
+    yield records.Command(
+        name="inspect",
+        summary="Show what a database, a store or a checkpoint holds",
+        factory="plurel.artefacts.command:app",
     )
     yield records.Command(
         name="validate",

@@ -689,6 +689,42 @@ def plurel_executors() -> Iterable[records.Executor]:
 
 
 @hookspec
+def plurel_artefacts() -> Iterable[records.Artefact]:
+    """Forms in which results lie on disk: how one is recognised, read and checked.
+
+    Example:
+        >>> from plurel.artefacts import Contents
+        >>> from plurel.plugins import hookimpl, records
+        >>> from plurel.validate import Breach
+        >>> HOOK_VERSION = 1
+        >>> class Notebook:
+        ...     def inspect(self, request):
+        ...         pages = sorted(page.name for page in request.path.glob("*.page"))
+        ...         return Contents(summary=f"{len(pages)} pages", facts={"pages": pages})
+        ...     def validate(self, request):
+        ...         return [
+        ...             Breach("page", page.name, "is empty; a page has words")
+        ...             for page in sorted(request.path.glob("*.page")) if not page.read_text()
+        ...         ]
+        >>> @hookimpl
+        ... def plurel_artefacts():
+        ...     yield records.Artefact(
+        ...         name="notebook", summary="Pages of notes", signs=("notebook.json",), factory=Notebook
+        ...     )
+
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from plurel.plugins.requests import ArtefactRequest
+        >>> [record] = plurel_artefacts()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     (Path(folder) / "1.page").touch()
+        ...     print(*record.factory().validate(ArtefactRequest(path=Path(folder))))
+        1.page: is empty; a page has words [page]
+    """
+    return ()
+
+
+@hookspec
 def plurel_commands() -> Iterable[records.Command]:
     """Subcommands of `plurel`: the factory is a cyclopts app, which is imported when it is run.
 

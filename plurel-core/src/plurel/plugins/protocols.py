@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from plurel.artefacts import Contents
     from plurel.graph import CausalGraph, Dag
     from plurel.plugins.requests import (
+        ArtefactRequest,
         BlockRequest,
         ColumnFacts,
         ExportRequest,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     )
     from plurel.seeding import Stream
     from plurel.tasks import TaskDefinition
+    from plurel.validate import Breach
 
     F32 = NDArray[np.float32]
     I64 = NDArray[np.int64]
@@ -338,4 +341,16 @@ class Executor(Protocol):
 
     def map(self, function: Callable[[J], R], jobs: Iterable[J]) -> Iterator[R]:
         """Results as they come; a job that raises raises here."""
+        ...
+
+
+class Artefact(Protocol):
+    """Reads and checks what lies on disk in one form."""
+
+    def inspect(self, request: ArtefactRequest) -> Contents:
+        """What it holds, without the plugins that made it."""
+        ...
+
+    def validate(self, request: ArtefactRequest) -> Sequence[Breach]:
+        """Everything that is wrong with it, by file and place; nothing where it is whole."""
         ...

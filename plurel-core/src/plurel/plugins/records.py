@@ -237,6 +237,28 @@ class Executor(Contribution):
     kind: ClassVar[str] = "executors"
 
 
+def _check_sign(_: object, __: Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) or not value or value.startswith("/"):
+        raise ValueError(f"a sign is a path inside the artefact, or a pattern of one, got {value!r}")
+
+
+@frozen(kw_only=True)
+class Artefact(Contribution):
+    """A form in which results lie on disk, as a database or a store does.
+
+    Attributes:
+        signs: files inside it, or patterns of them; a directory in which any of them is found has this form.
+    """
+
+    kind: ClassVar[str] = "artefacts"
+
+    signs: tuple[str, ...] = field(
+        validator=validators.and_(
+            validators.deep_iterable(_check_sign, validators.instance_of(tuple)), validators.min_len(1)
+        )
+    )
+
+
 @frozen(kw_only=True)
 class Command(Contribution):
     """A subcommand of `plurel`: `factory` is a cyclopts app (`"package.module:app"`), not called.
@@ -271,6 +293,7 @@ RECORDS: Mapping[str, type[Contribution]] = {
         Model,
         Head,
         Executor,
+        Artefact,
         Command,
     )
 }

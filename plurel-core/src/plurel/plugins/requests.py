@@ -310,6 +310,17 @@ class ExportRequest:
 
 
 @frozen(kw_only=True)
+class ArtefactRequest:
+    """What an artefact holds is wanted, or what is wrong with it.
+
+    Attributes:
+        path: its directory.
+    """
+
+    path: Path
+
+
+@frozen(kw_only=True)
 class InferRequest:
     """The type of a column is wanted.
 

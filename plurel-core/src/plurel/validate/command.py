@@ -1,31 +1,44 @@
-"""`plurel validate`: a database directory against the contract. Not here: the checks."""
+"""`plurel validate`: a database, a store or a checkpoint against its rules. Not here: the checks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import asdict
 from cyclopts import App
 
+from plurel.artefacts.recognise import recognise
 from plurel.cli.output import reporter
-from plurel.validate import validate_directory
+from plurel.plugins import get_ledger
+from plurel.plugins.requests import ArtefactRequest
+from plurel.validate.breaches import Breach
 
-app = App(name="validate", help="Check a database directory against the RelBench contract.")
+app = App(name="validate", help="Check a database, a store or a checkpoint; list every breach.")
 
 
 @app.default
-def validate(path: Path, *, json: bool = False) -> int:
-    """Check a database directory against the RelBench contract; list every breach.
+def validate(path: Path, *, form: str | None = None, json: bool = False) -> int:
+    """Check a database against the RelBench contract, a store or a checkpoint against its checksums.
 
     Args:
-        path: The directory that holds manifest.yaml.
+        path: Its directory.
+        form: Take it for this form (database, store, checkpoint, or a plugin's), whatever it looks like.
         json: Print one JSON document.
     """
     say = reporter(json=json)
-    breaches = validate_directory(path)
-    say.emit({"path": str(path), "ok": not breaches, "breaches": [asdict(breach) for breach in breaches]})
+    entry = recognise(path, get_ledger(), form)
+    breaches: Sequence[Breach] = entry.build().validate(ArtefactRequest(path=path))
+    say.emit(
+        {
+            "path": str(path),
+            "form": entry.name,
+            "ok": not breaches,
+            "breaches": [asdict(breach) for breach in breaches],
+        }
+    )
     for breach in breaches:
         say.result(str(breach))
     count = "no breach" if not breaches else f"{len(breaches)} breach{'es' if len(breaches) > 1 else ''}"
-    say.result(f"{path}: {count}")
+    say.result(f"{entry.name} {path}: {count}")
     return 1 if breaches else 0

@@ -1,0 +1,186 @@
+"""Databases as artefacts: RelBench directories, read without RelBench and without a row of them in memory.
+
+Not here: the rules that a database keeps (`plurel.validate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plurel.artefacts.contents import Contents, Listing
+from plurel.errors import DatabaseError
+from plurel.plugins.requests import ArtefactRequest
+from plurel.relbench_io import DatabaseDirectory, TableDirectory, TaskDirectory, read_directory, read_origin
+from plurel.relbench_io.directory import SPLITS
+from plurel.relbench_io.moments import iso
+from plurel.validate import Breach, validate_directory
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+_TOLD_ELSEWHERE = ("contributions", "schema", "columns", "causal_graph")
+"""Parts of `plurel.json` that the artefact's own tables say, or that are too long to say."""
+
+
+class DatabaseArtefact:
+    """Reads and checks RelBench directories."""
+
+    def inspect(self, request: ArtefactRequest) -> Contents:
+        """What the directory holds.
+
+        Raises:
+            DatabaseError: where a file of it cannot be read.
+        """
+        directory = read_directory(request.path)
+        said = read_origin(request.path) or {}
+        tables = {name: _table(table) for name, table in directory.tables.items()}
+        tasks = {name: _task(task) for name, task in directory.tasks.items()}
+        rows = sum(table["rows"] for table in tables.values())
+        return Contents(
+            summary=f"{directory.name}: {len(tables)} tables, {rows:,} rows, {len(tasks)} tasks; validation "
+            f"from {iso(directory.val_timestamp)}, test from {iso(directory.test_timestamp)}",
+            facts={
+                "name": directory.name,
+                "description": directory.description,
+                "val_timestamp": iso(directory.val_timestamp),
+                "test_timestamp": iso(directory.test_timestamp),
+                "rows": rows,
+                "tables": tables,
+                "tasks": tasks,
+                "other_tasks": list(directory.other_tasks),
+                "origin": _origin(said),
+            },
+            listings=[*_table_listings(tables), *_task_listing(directory, tasks), *_origin_listing(said)],
+            contributions=_contributions(said, request.path),
+        )
+
+    def validate(self, request: ArtefactRequest) -> Sequence[Breach]:
+        """Every breach of the RelBench contract."""
+        return validate_directory(request.path)
+
+
+def _table(table: TableDirectory) -> dict[str, Any]:
+    metadata = _metadata(table.file)
+    schema = metadata.schema.to_arrow_schema()
+    return {
+        "rows": metadata.num_rows,
+        "primary_key": table.primary_key,
+        "time_column": table.time_column,
+        "foreign_keys": dict(table.foreign_keys),
+        "columns": {
+            field.name: {
+                "type": str(field.type),
+                "encoding": table.encodings.get(field.name),
+                "known_at": table.known_at.get(field.name),
+            }
+            for field in schema
+        },
+    }
+
+
+def _metadata(file: Path) -> pq.FileMetaData:
+    """The footer of a Parquet file.
+
+    Raises:
+        DatabaseError: where it is not there, or is no Parquet file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_metadata(file)
+    except FileNotFoundError as error:
+        raise DatabaseError(f"{file} is missing") from error
+    except (OSError, pa.ArrowException) as error:
+        words = " ".join(str(error).split())
+        raise DatabaseError(f"{file} is no Parquet file that can be read: {words}") from error
+
+
+def _task(task: TaskDirectory) -> dict[str, Any]:
+    return {
+        "kind": task.kind,
+        "task_type": task.task_type,
+        "entity_table": task.entity_table,
+        "entity_col": task.entity_col,
+        "target_col": task.target_col,
+        "time_col": task.time_col,
+        "window_microseconds": task.timedelta,
+        "known_at": task.known_at,
+        "hidden": list(task.hidden),
+        "rows": {split: _metadata(file).num_rows for split, file in task.files.items()},
+    }
+
+
+def _contributions(said: Mapping[str, Any], path: Path) -> list[Mapping[str, Any]]:
+    recorded = said.get("contributions", [])
+    if not isinstance(recorded, list):
+        raise DatabaseError(f"{path / 'plurel.json'}: contributions must be a list, got {recorded!r}")
+    return recorded
+
+
+def _origin(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What `plurel.json` says beyond what stands in other places of the document."""
+    return {name: value for name, value in said.items() if name not in _TOLD_ELSEWHERE}
+
+
+def _table_listings(tables: Mapping[str, Mapping[str, Any]]) -> list[Listing]:
+    return [
+        Listing(
+            title="tables",
+            columns=["table", "rows", "primary key", "time", "foreign keys"],
+            rows=[
+                (
+                    name,
+                    f"{table['rows']:,}",
+                    table["primary_key"],
+                    table["time_column"],
+                    ", ".join(f"{key} -> {parent}" for key, parent in table["foreign_keys"].items()),
+                )
+                for name, table in tables.items()
+            ],
+        ),
+        Listing(
+            title="columns",
+            columns=["table", "column", "type", "encoding", "known"],
+            rows=[
+                (name, column, facts["type"], facts["encoding"], facts["known_at"])
+                for name, table in tables.items()
+                for column, facts in table["columns"].items()
+            ],
+        ),
+    ]
+
+
+def _task_listing(directory: DatabaseDirectory, tasks: Mapping[str, Mapping[str, Any]]) -> list[Listing]:
+    rows = [
+        (
+            name,
+            task["kind"],
+            task["task_type"],
+            f"{task['entity_table']}.{task['target_col']}",
+            *(f"{task['rows'][split]:,}" if split in task["rows"] else None for split in SPLITS),
+        )
+        for name, task in tasks.items()
+    ]
+    rows += [(name, None, "recommendation", None, None, None, None) for name in directory.other_tasks]
+    if not rows:
+        return []
+    return [Listing(title="tasks", columns=["task", "kind", "type", "target", *SPLITS], rows=rows)]
+
+
+def _origin_listing(said: Mapping[str, Any]) -> list[Listing]:
+    """Where it comes from, as far as that fits a line each."""
+    rows = [(name, _words(value)) for name, value in _origin(said).items() if name != "config"]
+    return [Listing(title="origin", columns=["what", "value"], rows=rows)] if rows else []
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_words(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return (
+            f"{len(value)} entries" if value and isinstance(value[0], Mapping) else ", ".join(map(str, value))
+        )
+    return str(value)

@@ -1,0 +1,82 @@
+"""Which contributions made an artefact, and whether they are still installed. Not here: installing them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from attrs import frozen
+
+from plurel.errors import DatabaseError, UnknownNameError
+from plurel.plugins import Ledger
+
+State = Literal["installed", "missing", "other revision"]
+_FIELDS = {"id": str, "kind": str, "version": str, "revision": int}
+
+
+@frozen(kw_only=True)
+class Origin:
+    """A contribution that made an artefact.
+
+    Attributes:
+        id: its canonical name, `dist:name`.
+        kind: its kind, as in `layouts`.
+        version: the version of its distribution that was used.
+        revision: its revision then.
+        installed: the version of its distribution that is installed now, None where it is not.
+        state: whether it is installed now; `other revision` where it would draw other values.
+    """
+
+    id: str
+    kind: str
+    version: str
+    revision: int
+    installed: str | None
+    state: State
+
+    @property
+    def dist(self) -> str:
+        """The distribution that brought it."""
+        return self.id.partition(":")[0]
+
+
+def trace(contributions: Iterable[Any], ledger: Ledger) -> list[Origin]:
+    """Look each contribution up, one of them once however often it was used.
+
+    Args:
+        contributions: what an artefact recorded.
+        ledger: what is installed now.
+
+    Raises:
+        DatabaseError: where the record is damaged.
+    """
+    found: dict[tuple[str, str], Origin] = {}
+    for recorded in contributions:
+        if not isinstance(recorded, Mapping) or any(
+            not isinstance(recorded.get(name), kind) for name, kind in _FIELDS.items()
+        ):
+            raise DatabaseError(
+                f"a contribution is recorded as {recorded!r}; expected id, kind, version and revision"
+            )
+        found.setdefault((recorded["kind"], recorded["id"]), _origin(recorded, ledger))
+    return list(found.values())
+
+
+def _origin(recorded: Mapping[str, Any], ledger: Ledger) -> Origin:
+    installed: str | None = None
+    state: State = "missing"
+    try:
+        entry = ledger.find(recorded["kind"], recorded["id"])
+    except UnknownNameError:
+        pass
+    else:
+        installed = entry.version
+        state = "installed" if entry.record.revision == recorded["revision"] else "other revision"
+    return Origin(
+        id=recorded["id"],
+        kind=recorded["kind"],
+        version=recorded["version"],
+        revision=recorded["revision"],
+        installed=installed,
+        state=state,
+    )
