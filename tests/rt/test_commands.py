@@ -46,6 +46,7 @@ def test_a_person_gets_words_and_a_table(
     assert main(["pretrain", "tiny", *sets(shop_store, tmp_path / "run")]) == 0
     said = capsys.readouterr()
     assert "loss of the last step" in said.out
+    assert "\n\n" not in said.out
     assert "training tiny: loss" in said.err
     arguments = [
         "--checkpoint",
@@ -68,6 +69,30 @@ def test_a_wrong_request_exits_2_with_its_path(
     assert main(["pretrain", "tiny", *sets(shop_store, tmp_path / "run", "stepps=3")]) == 2
     assert "unknown key 'stepps'; closest: steps @ $" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_by_its_own_recipe(
+    shop_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main(["pretrain", "tiny", *sets(shop_store, run)]) == 0
+    assert main(["pretrain", "tiny", *sets(shop_store, run)]) == 2
+    assert f"{run} holds a run at step 4: `--resume {run}` goes on" in capsys.readouterr().err
+
+    assert main(["pretrain", "--resume", str(run), "--set", "steps=6", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 6
+    little = tmp_path / "little.yaml"
+    little.write_text("context: {width: 16}\nsteps: 7\nout: elsewhere\n")
+    assert main(["pretrain", str(little), "--resume", str(run), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["steps"], report["out"]) == (7, str(run))
+    assert [line["step"] for line in read_metrics(run / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6, 7]
+
+    assert main(["pretrain", "tiny", "--resume", str(run)]) == 2
+    assert "was trained with model.dim = 8 and cannot go on with 32" in capsys.readouterr().err
+    assert main(["pretrain", "tiny", "--overwrite", *sets(shop_store, run)]) == 0
+    assert main(["pretrain"]) == 2
+    assert "name a recipe" in capsys.readouterr().err
 
 
 def test_an_interrupt_exits_130_and_the_last_checkpoint_is_whole(

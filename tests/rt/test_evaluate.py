@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from attrs import evolve
 
+from plurel.cli import main
 from plurel.errors import RequestError, UnknownNameError
 from plurel_rt import baselines
 from plurel_rt.checkpoint import load_model
-from plurel_rt.evaluate import Rows, evaluate, measure, predict_task, score_table, write_scores
+from plurel_rt.evaluate import Rows, evaluate, left_out, measure, predict_task, score_table, write_scores
 from plurel_rt.recipe import Recipe
 from plurel_rt.trainer import pretrain
-from plurel_sampler import Store
+from plurel_sampler import HashedEmbedder, Store, Table, Task, build_store
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,8 @@ def test_metrics_equal_hand_computation() -> None:
     assert measure("AUROC", np.ones(3), np.ones(3), 1.0) is None
     assert measure("nMAE", np.array([1.0, 5.0]), np.array([2.0, 2.0]), 4.0) == pytest.approx((1 + 3) / 2 / 4)
     assert measure("nMAE", np.ones(2), np.ones(2), 0.0) is None
+    assert measure("nMAE", np.ones(2), np.array([1.0, np.nan]), 1.0) is None
+    assert measure("AUROC", np.ones(0), np.ones(0), 1.0) is None
 
 
 def test_every_row_of_the_split_is_predicted_once_with_its_own_truth(trained: Path, shop_store: Path) -> None:
@@ -111,6 +116,51 @@ def test_scores_stand_beside_baselines_on_the_same_rows(
 def test_what_cannot_be_scored_is_said(trained: Path, shop_store: Path) -> None:
     with pytest.raises(UnknownNameError, match="no task 'visits'; its tasks are: visits-sales, visits-good"):
         evaluate(trained, shop_store, tasks=["visits"])
+    for path, words in (
+        (shop_store.parent / "shop", "beside it lie shops"),
+        (shop_store.parent, "in it lie shops"),
+    ):
+        with pytest.raises(RequestError, match=rf"no packed store at {path} .*; {words}"):
+            evaluate(trained, path)
+    with pytest.raises(RequestError, match="nor is there one beside it"):
+        evaluate(trained, shop_store.parent / "no" / "where")
+
+
+def test_tasks_without_a_score_are_named_with_the_reason(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = pa.table({"key": [1, 2], "ts": [dt.date(2020, 1, 1)] * 2})
+    labels = {"class": ["a", "b"], "blank": [None, None], "late": [1.0, 2.0], "kind": [1.0, 2.0]}
+    tables = {name: keys.append_column("y", pa.array(values)) for name, values in labels.items()}
+    tables["blank"] = tables["blank"].cast(tables["late"].schema)
+    types = {"class": "multiclass_classification"}
+    tasks = []
+    for name, table in tables.items():
+        splits = {"train": tables["late"] if name == "blank" else table, "test": table}
+        if name == "late":
+            del splits["test"]
+        tasks.append(Task(name, "t", "key", "ts", "y", types.get(name, "regression"), splits))
+    store = build_store(
+        tmp_path / "s",
+        [Table("t", pa.table({"id": [1, 2], "x": [1.0, 2.0]}), primary_key="id")],
+        tasks,
+        embedder=HashedEmbedder(16),
+    )
+    reasons = left_out(store, "test")
+    assert list(reasons) == ["class", "blank", "late"]
+    assert "it is multiclass_classification, and RelBench has metrics for" in reasons["class"]
+    assert reasons["blank"] == "none of its 2 test rows has a label"
+    assert reasons["late"] == "it has no test rows"
+    with pytest.raises(RequestError, match=r"task 'blank' .* cannot be scored: none of its 2 test rows"):
+        evaluate(trained, store.path, tasks=["blank"])
+
+    arguments = ["evaluate", "--checkpoint", str(trained), "--store", str(store.path)]
+    assert main([*arguments, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [score["task"] for score in document["scores"]] == ["kind"]
+    assert document["left_out"] == [{"task": name, "reason": reason} for name, reason in reasons.items()]
+    assert main(arguments) == 0
+    assert "blank is left out: none of its 2 test rows has a label" in capsys.readouterr().out
 
 
 def test_vectors_of_another_embedder_are_refused(trained: Path, shop_store: Path) -> None:

@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 
 from plurel.errors import ConfigError
 from plurel_rt.checkpoint import CheckpointError, checkpoint_dir, list_checkpoints, read_info, read_state
-from plurel_rt.recipe import Recipe
+from plurel_rt.recipe import ContextParams, Recipe
 from plurel_rt.reports import StepReport
+from plurel_rt.runs import RunExistsError
 from plurel_rt.targets import choose_targets
 from plurel_rt.trainer import one_cycle, pretrain
 from plurel_sampler import Store
@@ -155,10 +156,62 @@ def test_global_generators_stay_where_they_were(recipe: Recipe) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_finished_run_is_not_resumed(recipe: Recipe) -> None:
+def test_a_finished_run_that_is_resumed_says_what_it_came_to(recipe: Recipe) -> None:
+    first = pretrain(evolve(recipe, steps=2, eval_every=2))
+    before = metrics(recipe)
+    assert pretrain(evolve(recipe, steps=2, eval_every=2), resume=Path(recipe.out)) == first
+    assert metrics(recipe) == before
+    more = pretrain(evolve(recipe, steps=3, eval_every=2), resume=Path(recipe.out))
+    assert more is not None
+    assert more.steps == 3
+
+
+def test_a_folder_that_holds_a_run_is_not_written_to_unasked(recipe: Recipe, tmp_path: Path) -> None:
+    out = Path(recipe.out)
+    pretrain(evolve(recipe, steps=4, save_every=2))
+    before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    with pytest.raises(RunExistsError, match=r"a run at step 4: `--resume \S+` goes on .* `--overwrite`"):
+        pretrain(recipe)
+    with pytest.raises(RunExistsError, match="checkpoints after step 2, up to 4"):
+        pretrain(evolve(recipe, save_every=2), resume=checkpoint_dir(out, 2))
+    assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
+
+    pretrain(evolve(recipe, steps=3, save_every=3), resume=checkpoint_dir(out, 2), overwrite=True)
+    assert [path.name for path in list_checkpoints(out)] == ["step-00000002", "step-00000003"]
+    pretrain(evolve(recipe, steps=1), overwrite=True)
+    assert [path.name for path in list_checkpoints(out)] == ["step-00000001"]
+    assert [line["step"] for line in metrics(recipe)] == [1]
+
+
+def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_again(recipe: Recipe) -> None:
+    class Stop(Exception):  # noqa: N818
+        pass
+
+    def stop(report: StepReport) -> None:
+        raise Stop
+
+    measured = evolve(recipe, steps=2, eval_every=2)
+    with pytest.raises(Stop):
+        pretrain(measured, on_step=stop)
+    assert [line["step"] for line in metrics(recipe)] == [0, 1]
+    pretrain(measured, resume=Path(recipe.out))
+    assert [line["step"] for line in metrics(recipe)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": 1}, r"seed = 0 and cannot go on with 1;.*@ \$\.seed"),
+        ({"targets": ("tasks",)}, r"@ \$\.targets"),
+        ({"context": ContextParams(length=49, width=8)}, r"context\.length = 48 .*@ \$\.context\.length"),
+        ({"model": {"name": "rt-plurel", "dim": 8, "depth": 2, "heads": 2, "ff": 32}}, r"@ \$\.model\.dim"),
+        ({"lr": 1.0, "clip": 9.0}, r"@ \$\.lr"),
+    ],
+)
+def test_a_run_does_not_go_on_as_another_one(recipe: Recipe, changes: Any, message: str) -> None:
     pretrain(evolve(recipe, steps=1))
-    with pytest.raises(ConfigError, match=r"done all 1 steps already.*@ \$\.steps"):
-        pretrain(evolve(recipe, steps=1), resume=Path(recipe.out))
+    with pytest.raises(ConfigError, match=message):
+        pretrain(evolve(recipe, **changes), resume=Path(recipe.out))
 
 
 def test_a_resume_from_nowhere_says_so(recipe: Recipe, tmp_path: Path) -> None:
@@ -207,3 +260,11 @@ def test_held_out_rows_are_measured_before_the_first_step_and_on_time(recipe: Re
     measured = {line["step"]: line["eval_loss"] for line in metrics(recipe) if "eval_loss" in line}
     assert list(measured) == [0, 2, 4]
     assert measured[4] == report.eval_loss
+
+
+def test_the_trained_model_is_measured_however_few_steps_there_are(recipe: Recipe) -> None:
+    report = pretrain(evolve(recipe, steps=3, eval_every=50))
+    assert report is not None
+    measured = {line["step"]: line["eval_loss"] for line in metrics(recipe) if "eval_loss" in line}
+    assert list(measured) == [0, 3]
+    assert report.eval_loss == measured[3] != measured[0]

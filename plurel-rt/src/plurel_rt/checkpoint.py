@@ -118,15 +118,27 @@ def list_checkpoints(run: Path) -> list[Path]:
     folder = run / CHECKPOINTS
     if not folder.is_dir():
         return []
-    return sorted(
-        entry for entry in folder.iterdir() if _STEP.match(entry.name) and (entry / CONFIG).is_file()
-    )
+    found = [entry for entry in folder.iterdir() if _STEP.match(entry.name) and (entry / CONFIG).is_file()]
+    return sorted(found, key=step_of)
+
+
+def step_of(path: Path) -> int:
+    """The step that a run's checkpoint is named after; 0 for a folder that is named otherwise."""
+    match = _STEP.match(path.name)
+    return int(match[1]) if match else 0
 
 
 def prune_checkpoints(run: Path, keep: int) -> None:
     """Removes a run's oldest checkpoints until `keep` are left."""
     for old in list_checkpoints(run)[:-keep]:
-        shutil.rmtree(old)
+        drop_checkpoint(old)
+
+
+def drop_checkpoint(path: Path) -> None:
+    """Removes a checkpoint; at no moment does a part of it look like one."""
+    dropped = path.with_name(f".{path.name}.dropped.{os.getpid()}")
+    path.rename(dropped)
+    shutil.rmtree(dropped)
 
 
 def read_info(path: Path) -> CheckpointInfo:

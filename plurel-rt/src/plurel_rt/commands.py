@@ -13,9 +13,11 @@ from cyclopts import App, Parameter, validators
 
 from plurel.cli.numbers import whole
 from plurel.cli.output import Reporter, reporter
+from plurel.errors import RequestError
 from plurel_rt.threads import let_idle_threads_sleep
 
 if TYPE_CHECKING:
+    from plurel_rt.recipe import Recipe
     from plurel_rt.reports import StepReport
 
 pretrain_app = App(name="pretrain", help="Train a model on packed stores, as a recipe says.")
@@ -27,33 +29,35 @@ evaluate_app = App(
 
 @pretrain_app.default
 def pretrain(
-    recipe: str,
+    recipe: str | None = None,
     *,
     set: Annotated[tuple[str, ...], Parameter(negative=())] = (),  # noqa: A002 - the option's name
     resume: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: bool = False,
 ) -> None:
     """Train a model on packed stores, as a recipe says.
 
     Args:
-        recipe: a YAML file, or the name of a shipped recipe (tiny, synthetic).
+        recipe: a YAML file, or the name of a shipped recipe (tiny, synthetic). With `--resume` it may be left
+            out: the run's own recipe holds, and what a given one does not say.
         set: `path=value` on top of the recipe, as in `--set model.dim=128`; may be given again.
-        resume: a checkpoint, or a run's folder, of the same recipe: the run goes on where it was saved.
+        resume: a run's folder, or a checkpoint of it: the run goes on where it was saved.
+        overwrite: remove the checkpoints that lie where the run shall go, instead of refusing.
         json: print one JSON document at the end instead of words.
     """
     let_idle_threads_sleep()
-    from plurel_rt.recipe import load_recipe
     from plurel_rt.trainer import pretrain as run
 
     say = reporter(json=json)
-    loaded = load_recipe(recipe, set)
+    loaded = _recipe(recipe, set, resume)
     with log_lines(say), StepProgress(say, f"training {loaded.name}", loaded.steps) as progress:
-        report = run(loaded, resume=resume, on_step=progress.step)
+        report = run(loaded, resume=resume, overwrite=overwrite, on_step=progress.step)
     if report is None:
         return
     say.table(
         "trained",
-        ["", ""],
+        ["what", "value"],
         [
             ["checkpoint", report.checkpoint],
             ["steps", report.steps],
@@ -91,20 +95,44 @@ def evaluate(
         json: print one JSON document instead of a table.
     """
     let_idle_threads_sleep()
-    from plurel_rt.evaluate import Rows, score_table, write_scores
+    from plurel_rt.evaluate import Rows, left_out, open_store, score_table, write_scores
     from plurel_rt.evaluate import evaluate as run
-    from plurel_sampler import Store
 
     say = reporter(json=json)
     scores = run(
         checkpoint, store, task, Rows(split=split, limit=limit, contexts=contexts), on_progress=say.progress
     )
+    opened = open_store(store)
     if out is not None:
-        write_scores(scores, Store.open(store), out)
+        write_scores(scores, opened, out)
         say.say(f"scores and predictions are in {out}")
     columns, rows = score_table(scores)
     say.table(f"zero-shot on the {split} rows of {store.name}", columns, rows)
-    say.emit({"scores": [score.to_dict() for score in scores]})
+    without = {} if task else left_out(opened, split)
+    for name, reason in without.items():
+        say.result(f"{name} is left out: {reason}")
+    say.emit(
+        {
+            "scores": [score.to_dict() for score in scores],
+            "left_out": [{"task": name, "reason": reason} for name, reason in without.items()],
+        }
+    )
+
+
+def _recipe(source: str | None, assignments: tuple[str, ...], resume: Path | None) -> Recipe:
+    """The recipe of a run that begins, or of one that goes on."""
+    from plurel_rt.recipe import continued_recipe, load_recipe, shipped_recipes
+    from plurel_rt.runs import recipe_of, run_of
+
+    if resume is not None:
+        began = recipe_of(resume)
+        return continued_recipe(began, source, str(run_of(resume) or began["out"]), assignments)
+    if source is None:
+        raise RequestError(
+            f"name a recipe: a YAML file, or one that ships with plurel-rt ({', '.join(shipped_recipes())}); "
+            "or a run to go on with: --resume FOLDER"
+        )
+    return load_recipe(source, assignments)
 
 
 @contextmanager

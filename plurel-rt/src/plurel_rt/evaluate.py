@@ -1,8 +1,8 @@
 """Zero-shot scores of a checkpoint on a store's tasks, beside baselines on the very same rows.
 
 Metrics are RelBench's own: AUROC for binary tasks, nMAE (mean absolute error / standard deviation of the
-training labels) for regression. Not here: the baselines (`plurel_rt.baselines`), and multiclass tasks, for
-which RelBench has no metric.
+training labels) for regression. What cannot be scored is named with its reason (`left_out`). Not here: the
+baselines (`plurel_rt.baselines`), and multiclass tasks, for which RelBench has no metric.
 """
 
 from __future__ import annotations
@@ -79,9 +79,9 @@ class TaskScore:
         rows: number of rows scored.
         contexts: contexts that each of the model's predictions is the mean of.
         model: the checkpoint's score, without having seen a label row of this database in training. None
-            where the metric is
-            undefined: only one class among the rows.
-        trivial: predicting the training labels' mean (binary) or median (regression) everywhere.
+            where the metric is undefined: only one class among the rows, or no spread of the training labels.
+        trivial: predicting the training labels' mean (binary) or median (regression) everywhere. None without
+            any, as for `tree`.
         tree: gradient-boosted trees, trained on this task.
         tree_rows: how many training rows the trees had; the model had none.
         predictions: what was scored.
@@ -115,22 +115,62 @@ def evaluate(
     Args:
         checkpoint: a checkpoint, or a run's folder, whose last one is taken.
         store: a packed store with vectors of the checkpoint's embedder.
-        tasks: names; all binary and regression tasks of the store if empty.
+        tasks: names; if empty, all tasks of the store but those that `left_out` names.
         rows: which of their rows; the whole test split by default.
         on_progress: called with words and a number of steps; a context manager whose value has `advance()`.
 
     Raises:
         CheckpointError: not a checkpoint, or one of another embedder's vectors.
-        RequestError: a store without tasks, or a task that has no metric.
+        RequestError: no store there, one without tasks to score, or a task that cannot be scored.
         UnknownNameError: the store has no such task.
+    """
+    rows = rows or Rows()
+    opened = open_store(store)
+    chosen = _chosen(opened, tasks, rows.split)
+    model, info = load_model(checkpoint)
+    return [score_task(model, info, opened, task, rows, on_progress) for task in chosen]
+
+
+def open_store(path: Path) -> Store:
+    """A packed store.
+
+    Raises:
+        RequestError: there is none; says which ones lie inside or beside the path.
     """
     from plurel_sampler import Store
 
-    model, info = load_model(checkpoint)
-    opened = Store.open(store)
-    return [
-        score_task(model, info, opened, task, rows or Rows(), on_progress) for task in _chosen(opened, tasks)
-    ]
+    if (path / "store.json").is_file():
+        return Store.open(path)
+    near = {
+        where: sorted(entry.name for entry in folder.iterdir() if (entry / "store.json").is_file())
+        for where, folder in (("in it", path), ("beside it", path.absolute().parent))
+        if folder.is_dir()
+    }
+    hints = [f"{where} lie {', '.join(names)}" for where, names in near.items() if names]
+    raise RequestError(
+        f"no packed store at {path} (a folder with store.json, as `plurel preprocess` makes); "
+        + ("; ".join(hints) or "nor is there one beside it")
+    )
+
+
+def left_out(store: Store, split: Split) -> dict[str, str]:
+    """The store's tasks that have no score on a split, each with the reason.
+
+    Args:
+        store: a packed store.
+        split: whose rows would be scored.
+    """
+    found = {}
+    for name, task in store.tasks.items():
+        if task.task_type not in METRIC:
+            found[name] = f"it is {task.task_type}, and RelBench has metrics for {' and '.join(METRIC)} only"
+        elif split not in task.splits:
+            found[name] = f"it has no {split} rows"
+        else:
+            first, last = task.splits[split]
+            if np.isnan(baselines.labels(store, name)[first:last]).all():
+                found[name] = f"none of its {last - first:,} {split} rows has a label"
+    return found
 
 
 def predict_task(
@@ -209,10 +249,13 @@ def measure(metric: str, truth: F64, predicted: F64, train_std: float) -> float 
         train_std: standard deviation (ddof 1) of the training labels; `AUROC` does not read it.
 
     Returns:
-        None where the metric is undefined: AUROC of one class, nMAE of constant training labels.
+        None where the metric is undefined: AUROC of one class, nMAE of constant training labels; and where
+        there are no rows or no predictions for them (NaN).
     """
     from relbench.metrics import make_nmae, roc_auc
 
+    if len(truth) == 0 or np.isnan(predicted).any():
+        return None
     if metric == "AUROC":
         classes = np.round(truth)
         return float(roc_auc(classes, predicted)) if len(np.unique(classes)) == 2 else None
@@ -240,7 +283,7 @@ def score_task(
     predictions = predict_task(model, info, store, task, rows, on_progress)
     description = store.tasks[task]
     metric = METRIC[description.task_type]
-    first, last = description.splits["train"]
+    first, last = description.splits.get("train", (0, 0))
     train = baselines.labels(store, task)[first:last]
     train = train[~np.isnan(train)]
     with on_progress(f"fitting trees on {task}", 1) if on_progress else nullcontext() as bar:
@@ -271,6 +314,7 @@ def score_table(scores: Sequence[TaskScore]) -> tuple[list[str], list[list[str]]
     columns = [
         "task",
         "metric",
+        "better is",
         "rows",
         "zero-shot model",
         "trivial",
@@ -284,7 +328,8 @@ def score_table(scores: Sequence[TaskScore]) -> tuple[list[str], list[list[str]]
     rows = [
         [
             score.task,
-            f"{score.metric} ({'more' if score.metric == 'AUROC' else 'less'} is better)",
+            score.metric,
+            "more" if score.metric == "AUROC" else "less",
             f"{score.rows:,}",
             figure(score.model),
             figure(score.trivial),
@@ -323,22 +368,17 @@ def write_scores(scores: Sequence[TaskScore], store: Store, out: Path) -> None:
             writer.writerows(zip(*columns.values(), strict=True))
 
 
-def _chosen(store: Store, names: Sequence[str]) -> list[str]:
+def _chosen(store: Store, names: Sequence[str], split: Split) -> list[str]:
     """The tasks to score, in the store's order."""
+    cannot = left_out(store, split)
     for name in names:
         if name not in store.tasks:
             known = ", ".join(store.tasks) or "none"
             raise UnknownNameError(f"store {store.path} has no task {name!r}; its tasks are: {known}")
-        if store.tasks[name].task_type not in METRIC:
-            raise RequestError(
-                f"task {name!r} is {store.tasks[name].task_type}; RelBench has metrics for "
-                f"{', '.join(METRIC)} only"
-            )
-    chosen = [
-        name
-        for name, task in store.tasks.items()
-        if task.task_type in METRIC and (not names or name in names)
-    ]
+        if name in cannot:
+            raise RequestError(f"task {name!r} of store {store.path} cannot be scored: {cannot[name]}")
+    chosen = [name for name in store.tasks if name not in cannot and (not names or name in names)]
     if not chosen:
-        raise RequestError(f"store {store.path} has no binary or regression task to score")
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in cannot.items())
+        raise RequestError(f"store {store.path} has no task to score; {reasons or 'it has none at all'}")
     return chosen

@@ -5,7 +5,7 @@ Shipped recipes are found by name (`tiny`, `synthetic`). Not here: what the fiel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,12 @@ from plurel.plugins import Entry, get_ledger
 
 SET_BY_RUN = ("text_width", "seed")
 """Parameters of a model that a run sets: the width of its stores' vectors, and a seed from its own."""
+
+MAY_CHANGE = (
+    "name", "stores", "steps", "batch_size", "save_every", "eval_every", "eval_limit", "keep", "threads",
+    "out",
+)  # fmt: skip
+"""What a run may be told anew when it goes on. Of the stores only the place: their content is compared."""
 
 positive: Any = validators.gt(0)
 not_negative: Any = validators.ge(0)
@@ -133,19 +139,83 @@ def load_recipe(source: str, assignments: Sequence[str] = ()) -> Recipe:
         plurel.errors.ConfigError: an unknown key or a wrong value, with its path.
         plurel.errors.UnknownNameError: a model that no installed plugin contributes.
     """
+    return _with(resolve_model(structure(read(_file_of(source)), Recipe)).to_dict(), assignments)
+
+
+def continued_recipe(
+    began: Mapping[str, Any], source: str | None, out: str, assignments: Sequence[str] = ()
+) -> Recipe:
+    """The recipe of a run that goes on: its own, with what a file and assignments say on top.
+
+    Args:
+        began: the run's own recipe, as plain data.
+        source: a YAML file or the name of a shipped recipe; only what it says counts, and its `out` does not.
+        out: the run's folder, unless an assignment sets another.
+        assignments: see `load_recipe`.
+
+    Raises:
+        plurel.errors.RequestError: see `load_recipe`, as for the others.
+        plurel.errors.ConfigError: likewise.
+        plurel.errors.UnknownNameError: likewise.
+    """
+    document = structure(began, Recipe).to_dict()
+    if source is not None:
+        said = read(_file_of(source))
+        structure(said, Recipe)
+        for key, value in said.items():
+            both = isinstance(value, dict) and isinstance(document[key], dict)
+            same = key != "model" or value.get("name") == document[key]["name"]
+            document[key] = {**document[key], **value} if both and same else value
+    document["out"] = out
+    return _with(resolve_model(structure(document, Recipe)).to_dict(), assignments)
+
+
+def _file_of(source: str) -> Path:
     if source in shipped_recipes():
-        path = Path(str(files("plurel_rt") / "recipes" / f"{source}.yaml"))
-    elif Path(source).is_file():
-        path = Path(source)
-    else:
-        raise RequestError(
-            f"no recipe {source!r}: neither a file nor one that ships with plurel-rt "
-            f"({', '.join(shipped_recipes())})"
-        )
-    document = resolve_model(structure(read(path), Recipe)).to_dict()
+        return Path(str(files("plurel_rt") / "recipes" / f"{source}.yaml"))
+    if Path(source).is_file():
+        return Path(source)
+    raise RequestError(
+        f"no recipe {source!r}: neither a file nor one that ships with plurel-rt "
+        f"({', '.join(shipped_recipes())})"
+    )
+
+
+def _with(document: dict[str, Any], assignments: Sequence[str]) -> Recipe:
     for assignment in assignments:
         assign(document, assignment)
     return resolve_model(structure(document, Recipe))
+
+
+def check_same_run(recipe: Recipe, began: Recipe, run: Path) -> None:
+    """Refuses to go on with a run under a recipe that would have made another one.
+
+    Args:
+        recipe: under which it shall go on.
+        began: under which it began.
+        run: named in the message.
+
+    Raises:
+        plurel.errors.ConfigError: naming the first field that differs and may not.
+    """
+    ours, theirs = (dict(_leaves(each.to_dict())) for each in (recipe, began))
+    for path in [*theirs, *(path for path in ours if path not in theirs)]:
+        if path.split(".")[1] not in MAY_CHANGE and ours.get(path) != theirs.get(path):
+            raise ConfigError(
+                f"{run} was trained with {path[1:]} = {theirs.get(path)!r} and cannot go on with "
+                f"{ours.get(path)!r}; leave it out (`plurel pretrain --resume {run}` needs no recipe), or "
+                f"begin another run. Free to change: {', '.join(MAY_CHANGE)}",
+                path,
+            )
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Everything in plain data that is no mapping, with its path."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}")
+    else:
+        yield path, value
 
 
 def model_entry(recipe: Recipe) -> tuple[Entry, dict[str, Any]]:

@@ -13,6 +13,8 @@ from typing import Any, Self, TextIO
 
 from attrs import frozen
 
+from plurel_rt.runs import write_whole
+
 
 @frozen(kw_only=True)
 class StepReport:
@@ -51,7 +53,7 @@ class RunReport:
         parameters: of the model.
         targets: how many columns and tasks it predicted.
         loss: of the last step.
-        eval_loss: the last one measured.
+        eval_loss: of the trained model, where a run measures any.
     """
 
     out: Path
@@ -73,14 +75,14 @@ class MetricsFile:
 
     Args:
         file: where it lies or shall lie.
-        after: the step that the run starts from; lines of later steps, which it writes again, are dropped.
+        after: the step that a run goes on from; lines of later steps, which it writes again, are dropped.
+            None for a run that begins: all are.
     """
 
-    def __init__(self, file: Path, after: int) -> None:
-        kept = (
-            [line for line in read_lines(file) if json.loads(line)["step"] <= after] if file.exists() else []
-        )
-        file.write_text("".join(f"{line}\n" for line in kept))
+    def __init__(self, file: Path, after: int | None) -> None:
+        lines = read_lines(file) if after is not None and file.exists() else []
+        kept = [line for line in lines if json.loads(line)["step"] <= after]
+        write_whole(file, "".join(f"{line}\n" for line in kept))
         self._file = file
         self._open: TextIO | None = None
 

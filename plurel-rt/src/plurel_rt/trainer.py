@@ -24,7 +24,7 @@ from accelerate.utils import gather_object
 from attrs import define
 from torch import nn
 
-from plurel.config.convert import unstructure
+from plurel.config.convert import structure, unstructure
 from plurel.config.files import to_yaml
 from plurel.errors import ConfigError
 from plurel.plugins import provenance
@@ -41,8 +41,9 @@ from plurel_rt.checkpoint import (
     save_checkpoint,
 )
 from plurel_rt.embedders import check_embedder, shared_embedder
-from plurel_rt.recipe import Recipe, model_entry, resolve_stores
+from plurel_rt.recipe import Recipe, check_same_run, model_entry, resolve_model, resolve_stores
 from plurel_rt.reports import MetricsFile, RunReport, StepReport
+from plurel_rt.runs import RECIPE, make_room, run_of, where_to_resume, write_whole
 from plurel_rt.targets import choose_targets
 
 if TYPE_CHECKING:
@@ -85,31 +86,35 @@ def pretrain(
     recipe: Recipe,
     *,
     resume: Path | None = None,
+    overwrite: bool = False,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> RunReport | None:
     """Trains a model as a recipe says, in this process as one of the launcher's ranks.
 
     Args:
         recipe: the run.
-        resume: a checkpoint, or a run whose last one is meant, of the same recipe; the run goes on where it
-            was saved.
+        resume: a checkpoint, or a run whose last one is meant, of the same recipe but for what may change
+            (`plurel_rt.recipe.MAY_CHANGE`); the run goes on where it was saved.
+        overwrite: remove the checkpoints of `recipe.out` that the run would replace, instead of refusing.
         on_step: called after every step on the main rank.
 
     Returns:
         On the main rank, what the run came to; None on the others.
 
     Raises:
-        plurel.errors.ConfigError: the recipe asks for what its stores do not hold.
-        CheckpointError: `resume` or `init` is no checkpoint, or one of another model or recipe.
+        plurel.errors.ConfigError: the recipe asks for what its stores do not hold, or is not that of the run
+            that it shall go on with.
+        RunExistsError: `recipe.out` holds a run that would be lost.
+        CheckpointError: `resume` or `init` is no checkpoint, or one of another model.
     """
     with torch.random.fork_rng():
-        return _Run(recipe, resume).train(on_step)
+        return _Run(recipe, resume, overwrite=overwrite).train(on_step)
 
 
 class _Run:
     """The state of one run on one rank; everything in it but the data is in a checkpoint."""
 
-    def __init__(self, recipe: Recipe, resume: Path | None) -> None:
+    def __init__(self, recipe: Recipe, resume: Path | None, *, overwrite: bool) -> None:
         from plurel_sampler import Store
 
         self.accelerator = Accelerator(
@@ -120,7 +125,7 @@ class _Run:
         if self.accelerator.is_main_process:
             logger.info("%d rank%s, on %s", ranks, "" if ranks == 1 else "s", self.accelerator.device)
 
-        self.recipe = resolve_stores(recipe)
+        self.recipe = resolve_stores(resolve_model(recipe))
         self.out = Path(self.recipe.out)
         self.stores = [Store.open(path) for path in self.recipe.stores]
         self.embedder = shared_embedder(self.stores, self.recipe.embedder)
@@ -132,10 +137,17 @@ class _Run:
                 f"{len(self.train_data)} training rows are too few for {ranks} ranks", ".stores"
             )
 
-        checkpoint = find_checkpoint(resume) if resume else None
+        self.checkpoint = checkpoint = where_to_resume(resume) if resume else None
+        if checkpoint:
+            began = structure(read_info(checkpoint).recipe, Recipe)
+            check_same_run(self.recipe, began, run_of(checkpoint) or checkpoint)
+        self.goes_on = False
+        if self.accelerator.is_main_process:
+            self.goes_on = make_room(self.out, checkpoint, overwrite=overwrite)
         self.model_name, model = self._build_model()
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self.step = 0
+        self.last: StepReport | None = None
         self.cursor = Cursor()
         torch.default_generator.manual_seed(self._seed("modules", rank))
         if checkpoint:
@@ -202,44 +214,38 @@ class _Run:
 
     def train(self, on_step: Callable[[StepReport], None] | None) -> RunReport | None:
         """Runs to the last step; see `pretrain`."""
-        if self.step >= self.recipe.steps:
-            raise ConfigError(
-                f"the checkpoint has done all {self.step} steps already; set more with `--set steps=N`",
-                ".steps",
-            )
         metrics: MetricsFile | None = None
+        if self.step >= self.recipe.steps and self.accelerator.is_main_process:
+            logger.info("all %d steps are done already; `--set steps=N` adds more", self.recipe.steps)
         if self.accelerator.is_main_process:
             self.out.mkdir(parents=True, exist_ok=True)
-            (self.out / "recipe.yaml").write_text(to_yaml(self.recipe.to_dict()))
-            metrics = MetricsFile(self.out / "metrics.jsonl", after=self.step)
-        eval_loss: float | None = None
+            write_whole(self.out / RECIPE, to_yaml(self.recipe.to_dict()))
+            metrics = MetricsFile(self.out / "metrics.jsonl", after=self.step if self.goes_on else None)
         self.model.train()
         with metrics or nullcontext():
             if self.step == 0:
-                eval_loss = self._held_out_loss()
-                if metrics is not None and eval_loss is not None:
-                    metrics.write({"step": 0, "eval_loss": eval_loss})
+                untrained = self._held_out_loss()
+                if metrics is not None and untrained is not None:
+                    metrics.write({"step": 0, "eval_loss": untrained})
             data = self._stream()
             while self.step < self.recipe.steps:
-                report = self._train_step(data)
+                self.last = self._train_step(data)
                 if metrics is not None:
-                    metrics.write(report.to_dict())
+                    metrics.write(self.last.to_dict())
                     if on_step is not None:
-                        on_step(report)
-                if report.eval_loss is not None:
-                    eval_loss = report.eval_loss
+                        on_step(self.last)
                 if self._is_due(self.recipe.save_every) or self.step == self.recipe.steps:
                     self._save()
-        if metrics is None:
+        if metrics is None or self.checkpoint is None or self.last is None:
             return None
         return RunReport(
             out=self.out,
-            checkpoint=checkpoint_dir(self.out, self.step),
+            checkpoint=self.checkpoint,
             steps=self.step,
             parameters=self.parameters,
             targets=len(self.targets),
-            loss=report.loss,
-            eval_loss=eval_loss,
+            loss=self.last.loss,
+            eval_loss=self.last.eval_loss,
         )
 
     def _stream(self) -> Iterator[Batch]:
@@ -281,8 +287,9 @@ class _Run:
         return every > 0 and self.step % every == 0
 
     def _held_out_loss(self) -> float | None:
-        """Mean loss over held-out rows, if it is due at this step."""
-        if self.held_out is None or not self._is_due(self.recipe.eval_every):
+        """Mean loss over held-out rows, if it is due at this step, as it is at the last one."""
+        due = self._is_due(self.recipe.eval_every) or self.step == self.recipe.steps
+        if self.held_out is None or not due:
             return None
         sums = torch.zeros(2, dtype=torch.float64, device=self.accelerator.device)
         self.model.eval()
@@ -304,8 +311,10 @@ class _Run:
                 "optimizer": self.optimizer.state_dict(),
                 "cursor": {name: getattr(self.cursor, name) for name in ("epoch", "position", "sequences")},
                 "random": states,
+                "last": self.last.to_dict() if self.last else {},
             }
-            save_checkpoint(checkpoint_dir(self.out, self.step), weights, self._info(), state)
+            self.checkpoint = checkpoint_dir(self.out, self.step)
+            save_checkpoint(self.checkpoint, weights, self._info(), state)
             prune_checkpoints(self.out, self.recipe.keep)
         self.accelerator.wait_for_everyone()
 
@@ -326,6 +335,7 @@ class _Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.cursor = Cursor(**state["cursor"])
         self.step = info.step
+        self.last = StepReport(**state["last"])
         states = state["random"]
         if len(states) == self.accelerator.num_processes:
             torch.set_rng_state(states[self.accelerator.process_index]["torch"])
