@@ -6,14 +6,15 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 DISTRIBUTIONS = Path(__file__).parent / "distributions"
 
-Plurel = Callable[..., subprocess.CompletedProcess[str]]
+Python = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
@@ -35,21 +36,56 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
-def plurel(installed: Callable[[str], Path]) -> Plurel:
-    """Run plurel in a process of its own, with some third-party distributions installed."""
+def python(installed: Callable[[str], Path]) -> Python:
+    """Run Python in a process of its own, with some third-party distributions installed."""
 
     def run(
-        *arguments: object, plugins: tuple[str, ...] = (), **environment: str
+        *arguments: object, plugins: Iterable[str | Path] = (), **environment: str
     ) -> subprocess.CompletedProcess[str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PLUREL_")}
+        folders = [str(installed(one) if isinstance(one, str) else one) for one in plugins]
         before = [inherited["PYTHONPATH"]] if inherited.get("PYTHONPATH") else []
-        path = os.pathsep.join([*(str(installed(name)) for name in plugins), *before])
         return subprocess.run(
-            [sys.executable, "-m", "plurel", *map(str, arguments)],
+            [sys.executable, *map(str, arguments)],
             capture_output=True,
             text=True,
             check=False,
-            env={**inherited, "PYTHONPATH": path, **environment},
+            env={**inherited, "PYTHONPATH": os.pathsep.join([*folders, *before]), **environment},
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def plurel(python: Python) -> Python:
+    """Run a command of plurel."""
+    return partial(python, "-m", "plurel")
+
+
+@pytest.fixture(scope="session")
+def launch(python: Python) -> Python:
+    """Run a command of plurel-rt in two processes, as a launcher starts them."""
+
+    def run(
+        command: str, *arguments: object, plugins: Iterable[str | Path] = (), **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        launcher = [
+            "-m",
+            "accelerate.commands.launch",
+            "--multi_gpu",
+            "--num_processes",
+            2,
+            "--main_process_port=0",
+        ]
+        return python(
+            *launcher,
+            "-m",
+            f"plurel_rt.{command}",
+            *arguments,
+            plugins=plugins,
+            ACCELERATE_USE_CPU="true",
+            OMP_NUM_THREADS="1",
+            **environment,
         )
 
     return run

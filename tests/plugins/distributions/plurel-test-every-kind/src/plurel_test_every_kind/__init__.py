@@ -1,0 +1,1 @@
+"""A third party's distribution that extends plurel everywhere."""
