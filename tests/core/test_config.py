@@ -93,7 +93,7 @@ def test_every_choosable_kind_is_a_kind() -> None:
 def test_every_parameter_is_described() -> None:
     for params in (*PARAMS, Config):
         for field in attrs.fields(params):
-            assert f"        {field.name}: " in (params.__doc__ or ""), field.name
+            assert f"        {field.alias}: " in (params.__doc__ or ""), field.name
 
 
 def test_an_empty_file_is_the_default_config() -> None:
@@ -322,6 +322,53 @@ def test_the_parameters_of_contributions_round_trip() -> None:
     assert structure(unstructure(made), PluginParams) == made
 
 
+def test_a_keyword_that_a_class_lacks_is_refused_with_the_closest() -> None:
+    with pytest.raises(
+        ConfigError, match=r"unknown key 'num_table_choices'; closest: num_tables_choices @ \$$"
+    ):
+        DatabaseParams(num_table_choices=3)  # type: ignore[call-arg]
+    with pytest.raises(ConfigError, match=r"unknown key 'split'; closest: val_split @ \$$"):
+        Config(split=0.5)  # type: ignore[call-arg]
+    with pytest.raises(
+        ConfigError, match=r"Config takes values by name, as schema_version=\.\.\., got Database"
+    ):
+        Config(DatabaseParams())  # type: ignore[misc]
+
+
+def test_every_breach_of_a_file_is_told_with_its_path() -> None:
+    data = {
+        "val_split": 2.0,
+        "test_split": 0.5,
+        "cache_dir": 3,
+        "database_params": {"num_tables_choices": 0, "num_cols_choices": -1, "min_timestamp": "x"},
+        "scm_params": {"mlp_emb_dim": 1.5},
+    }
+    with pytest.raises(ConfigError) as caught:
+        Config.from_dict(data)
+    paths = [problem.path for problem in caught.value.problems if isinstance(problem, ConfigError)]
+    assert sorted(map(str, paths)) == [
+        ".cache_dir",
+        ".database_params.min_timestamp",
+        ".database_params.num_cols_choices",
+        ".database_params.num_tables_choices",
+        ".scm_params.mlp_emb_dim",
+        ".val_split",
+    ]
+    assert str(caught.value).endswith("; and 1 more")
+
+
+def test_a_pair_that_does_not_fit_is_told_where_each_fits_alone() -> None:
+    with pytest.raises(ConfigError, match=r"above val_split 0.8, got 0.5 @ \$.test_split"):
+        Config.from_dict({"test_split": 0.5})
+    period = {"min_timestamp": "2001-01-01", "max_timestamp": "2000-01-01"}
+    with pytest.raises(ConfigError, match=r"a day after min_timestamp 2001-01-01, got 2000-01-01 @ \$.data"):
+        Config.from_dict({"database_params": period})
+    assert Config.from_dict({"val_split": 0.2, "test_split": 0.3}).test_split == 0.3
+    early = {"min_timestamp": "1980-01-01", "max_timestamp": "1985-01-01", "num_tables_choices": 0}
+    with pytest.raises(ConfigError, match=r"^this is drawn from integers .* @ [^@]*num_tables_choices$"):
+        Config.from_dict({"database_params": early})
+
+
 @pytest.mark.parametrize("params", [*PARAMS, Config])
 def test_the_page_lists_every_field_with_its_default(params: type[attrs.AttrsInstance]) -> None:
     page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -329,10 +376,10 @@ def test_the_page_lists_every_field_with_its_default(params: type[attrs.AttrsIns
         row.split(" | ")[0].strip("| `"): row.split(" | ")[1] for row in page.splitlines() if " | " in row
     }
     for field in attrs.fields(params):
-        assert field.name in cells
+        assert field.alias in cells
         default = field.default
         if isinstance(default, Choices) and len(default.value) < 8:
             assert re.findall(r"`([^`]*)`", cells[field.name]) == [str(value) for value in default.value]
-            assert default.is_constant or cells[field.name].startswith(f"{default.kind} ")
+            assert len(default.value) == 1 or cells[field.name].startswith(f"{default.kind} ")
         elif isinstance(default, int | float | str):
             assert cells[field.name] == f"`{default}`"

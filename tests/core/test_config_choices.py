@@ -74,7 +74,7 @@ def test_a_choice_survives_plain_data_and_pickling(choice: Choices) -> None:
 @given(value=values)
 def test_a_plain_value_is_a_constant(value: Any) -> None:
     choice = as_choices(value)
-    assert choice.is_constant
+    assert choice == Choices.constant(value)
     assert choice.draw(Stream(0)) == value
 
 

@@ -343,6 +343,30 @@ def test_a_preset_that_is_not_complete_is_an_error_that_says_what_is_missing(nam
         Config.preset(name)
 
 
+def test_a_preset_is_recorded_and_stays_recorded() -> None:
+    default = records.Preset(name="default", summary="one", factory=Config, revision=3)
+    ledger = Ledger([*LEDGER.plugins, plugin("plurel-scm", default), plugin("third", default)])
+    resolved = resolve(Config(), ledger)
+    origin = {"name": "default", "dist": "plurel-scm", "revision": 3}
+    assert resolved.to_dict()["preset"] == origin
+    again = resolve(Config.from_yaml(resolved.to_yaml()), LEDGER)
+    assert again.to_dict()["preset"] == origin, (
+        "where values came from does not change with what is installed"
+    )
+    assert resolve(Config(), LEDGER).to_dict()["preset"] is None, "nobody brings it here"
+
+
+@pytest.mark.usefixtures("presets")
+def test_a_preset_of_a_plugin_is_recorded_through_changes() -> None:
+    config = Config.preset("tiny").with_set(["test_split=0.7"])
+    assert config.to_dict()["preset"] == {"name": "tiny", "dist": "other-dist", "revision": 1}
+    assert resolve(config, LEDGER).to_dict()["preset"]["name"] == "tiny"
+    assert Config.preset("tiny") == Config(val_split=0.5), "equal values are equal configs"
+    for wrong in ("tiny", {"name": "tiny"}, {"name": "tiny", "dist": "a", "revision": 0}):
+        with pytest.raises(ConfigError, match=r"@ \$\.preset"):
+            Config.from_dict({"preset": wrong})
+
+
 def test_a_resolved_config_is_a_config() -> None:
     resolved = resolve(Config(), LEDGER)
     assert isinstance(resolved, ResolvedConfig)

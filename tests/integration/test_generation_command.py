@@ -106,7 +106,7 @@ def test_a_database_that_lost_something_is_not_taken_for_whole(tmp_path, capsys,
     if content is not None:
         damaged.write_bytes(content)
     code, out, said = generate(capsys, "--out", tmp_path, "--json")
-    assert (code, out) == (1, "")
+    assert (code, json.loads(out)["exit_code"]) == (1, 1)
     assert words in said
 
 

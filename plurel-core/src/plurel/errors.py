@@ -15,9 +15,14 @@ class PlurelError(Exception):
 
 
 class RequestError(PlurelError):
-    """The request itself was wrong: an unknown name, a bad config, a missing file."""
+    """The request itself was wrong: an unknown name, a bad config, a missing file.
+
+    Attributes:
+        problems: the single errors, where the message tells of several.
+    """
 
     exit_code: ClassVar[int] = 2
+    problems: tuple[RequestError, ...] = ()
 
 
 class ConfigError(RequestError):

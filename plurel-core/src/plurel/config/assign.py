@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from plurel.config.files import parse_yaml
+from plurel.config.problems import unknown_key
 from plurel.errors import ConfigError
 
 
@@ -49,7 +49,5 @@ def _key(here: Any, key: str, walked: str) -> str:
     if not isinstance(here, dict):
         raise ConfigError(f"this is a value without keys, so {key!r} leads nowhere", walked)
     if key not in here:
-        close = difflib.get_close_matches(key, here, n=1)
-        hint = f"closest: {close[0]}" if close else f"known: {', '.join(here)}"
-        raise ConfigError(f"unknown key {key!r}; {hint}", walked)
+        raise unknown_key(key, here, walked)
     return key

@@ -108,11 +108,6 @@ class Choices:
         """The choice of one value."""
         return cls(kind="set", value=[value])
 
-    @property
-    def is_constant(self) -> bool:
-        """Whether every draw is the same."""
-        return len(self.value) == 1 or (self.kind.endswith("range") and self.value[0] == self.value[1])
-
     def draw(self, stream: Stream) -> Any:
         """One value: the same for the same stream."""
         return self.draw_many(1, stream)[0]

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any, Self
 
 import attrs
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field, frozen, validators
 
 from plurel.config.choices import unstructure
 from plurel.config.params import DAGParams, DatabaseParams, SCMParams
+from plurel.config.problems import PairError, keywords_only
 from plurel.errors import ConfigError, UnknownNameError
 
 SCHEMA_VERSION = 1
+
+DEFAULT_PRESET = "plurel-scm:default"
+"""The preset that `Config()` is."""
 
 _INCOMPLETE = {
     "plurel-1.1": "propagation mode type_lazy, which half of its tables draw",
@@ -25,6 +29,21 @@ _INCOMPLETE = {
     ),
 }
 """Presets that are named but lack a part in this version, and the part."""
+
+
+@frozen(kw_only=True)
+class PresetOrigin:
+    """The preset that a config's values started from, for the record: nothing is looked up through it.
+
+    Attributes:
+        name: the preset's name.
+        dist: the distribution that brings it.
+        revision: its revision at that time.
+    """
+
+    name: str = field(validator=validators.instance_of(str))
+    dist: str = field(validator=validators.instance_of(str))
+    revision: int = field(validator=[validators.instance_of(int), validators.ge(1)])
 
 
 def _share(default: float) -> Any:
@@ -42,6 +61,19 @@ def _check_part(_: object, attribute: Attribute[Any], value: Any) -> None:
         raise ConfigError(f"this is a {expected.__name__}, got {value!r}", f".{attribute.name}")
 
 
+def _check_origin(_: object, __: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, PresetOrigin):
+        raise _no_origin(value)
+
+
+def _no_origin(value: object) -> ConfigError:
+    return ConfigError(
+        f"this records where values came from (name, dist, revision), got {value!r}; --preset NAME or "
+        "Config.preset(NAME) starts from a preset",
+        ".preset",
+    )
+
+
 def _as_path(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
@@ -53,6 +85,7 @@ _PARTS: Mapping[str, type[attrs.AttrsInstance]] = {
 }
 
 
+@keywords_only
 @frozen(kw_only=True)
 class Config:
     """What a database is drawn from, beside its seed.
@@ -66,6 +99,8 @@ class Config:
         test_split: share before test; above `val_split`.
         cache_dir: where `SyntheticDataset` keeps databases, None for nowhere.
         schema_file: an SQL file with the schema, None for a drawn one.
+        preset: for the record, the preset that the values started from; resolving fills it in. Two configs
+            with equal values are equal whatever stands here.
 
     Example:
         >>> config = Config(database_params=DatabaseParams(num_tables_choices=3))
@@ -86,6 +121,10 @@ class Config:
     cache_dir: str | None = field(default=None, converter=_as_path)
     schema_file: str | None = field(default=None, converter=_as_path)
 
+    from_preset: PresetOrigin | None = field(
+        default=None, alias="preset", eq=False, validator=validators.optional(_check_origin)
+    )
+
     @schema_version.validator
     def _check_version(self, _: Attribute[int], value: int) -> None:
         if value != SCHEMA_VERSION:
@@ -96,7 +135,7 @@ class Config:
     @test_split.validator
     def _check_order(self, _: Attribute[float], value: float) -> None:
         if value <= self.val_split:
-            raise ConfigError(f"this is above val_split {self.val_split}, got {value}", ".test_split")
+            raise PairError(f"this is above val_split {self.val_split}, got {value}", ".test_split")
 
     @classmethod
     def from_dict(cls, data: Any) -> Self:
@@ -107,6 +146,8 @@ class Config:
         """
         from plurel.config.convert import structure
 
+        if isinstance(data, Mapping) and isinstance(data.get("preset"), str):
+            raise _no_origin(data["preset"])
         return structure({} if data is None else data, cls)
 
     @classmethod
@@ -128,13 +169,13 @@ class Config:
             RequestError: if there is no such file.
             ConfigError: as `from_dict`, with the file's name.
         """
-        from plurel.config.files import read
+        from plurel.config.files import in_file, read
 
         data = read(path)
         try:
             return cls.from_dict(data)
         except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from None
+            raise in_file(path, error) from None
 
     @classmethod
     def preset(cls, name: str) -> Config:
@@ -159,7 +200,8 @@ class Config:
             raise ConfigError(
                 f"preset {entry.id} gave a {type(config).__name__}, it must give a plurel.Config"
             )
-        return config
+        origin = PresetOrigin(name=entry.name, dist=entry.dist, revision=entry.record.revision)
+        return attrs.evolve(config, preset=origin)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: what `from_dict` reads back to an equal config."""

@@ -7,7 +7,6 @@ Used for `plurel.Config` and for the config class of every contribution. Not her
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
@@ -17,6 +16,7 @@ import attrs
 
 from plurel.config.choices import Choices, as_choices
 from plurel.config.choices import unstructure as unstructure
+from plurel.config.problems import PairError, joined, unknown_key
 from plurel.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,47 +40,102 @@ def structure(data: object, cls: type[T]) -> T:
         cls: the attrs class.
 
     Raises:
-        ConfigError: naming every value that does not fit, each with its path.
+        ConfigError: naming the values that do not fit, each with its path; `problems` holds all of them.
     """
     try:
         return _converter().structure(data, cls)
     except Exception as error:
-        problems = list(_problems(error, ""))
-        if len(problems) == 1:
-            raise problems[0] from None
-        raise ConfigError("; ".join(map(str, problems))) from None
+        raise joined(list(_problems(error, ""))) from None
+
+
+class _BreachesError(Exception):
+    """What is wrong with one mapping, each with its path."""
+
+    def __init__(self, problems: list[ConfigError]) -> None:
+        super().__init__(problems)
+        self.problems = problems
 
 
 @cache
 def _converter() -> Converter:
     import cattrs
-    from cattrs.gen import make_dict_structure_fn
     from cattrs.strategies import configure_union_passthrough
 
-    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
-
-    def of_class(cls: type[attrs.AttrsInstance]) -> Callable[[Any, Any], Any]:
-        fill = make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True)
-        containers = _containers(cls)
-
-        def hook(data: Any, target: Any) -> Any:
-            if isinstance(data, cls):
-                return data
-            if not isinstance(data, Mapping):
-                raise ConfigError(f"this is a mapping, got {data!r}")
-            for key, (accepted, words) in containers.items():
-                if data.get(key) is not None and not isinstance(data[key], accepted):
-                    raise ConfigError(f"this is {words}, got {data[key]!r}", f".{key}")
-            return fill(data, target)
-
-        return hook
-
+    converter = cattrs.Converter(detailed_validation=True)
     configure_union_passthrough(str | int | float | bool | None, converter)
-    converter.register_structure_hook_factory(attrs.has, of_class)
+    converter.register_structure_hook_factory(attrs.has, lambda cls: _class_hook(cls, converter))
     for scalar, (accepted, words) in _SCALARS.items():
         converter.register_structure_hook(scalar, _scalar_hook(scalar, accepted, words))
     converter.register_structure_hook(Choices, lambda data, _: as_choices(data))
     return converter
+
+
+def _class_hook(cls: type[attrs.AttrsInstance], converter: Converter) -> Callable[[Any, Any], Any]:
+    items = {item.alias: item for item in attrs.fields(attrs.resolve_types(cls)) if item.init}
+    containers = _containers(cls)
+
+    def hook(data: Any, _: Any) -> Any:
+        if isinstance(data, cls):
+            return data
+        if not isinstance(data, Mapping):
+            raise ConfigError(f"this is a mapping, got {data!r}")
+        problems = [unknown_key(key, items) for key in sorted(map(str, data)) if key not in items]
+        values: dict[str, Any] = {}
+        lacking = False
+        for key, item in items.items():
+            if key not in data:
+                if item.default is attrs.NOTHING:
+                    problems.append(ConfigError(f"the key {key!r} is missing", ""))
+                    lacking = True
+                continue
+            value = data[key]
+            try:
+                if key in containers and value is not None and not isinstance(value, containers[key][0]):
+                    raise ConfigError(f"this is {containers[key][1]}, got {value!r}")
+                values[key] = converter.structure(value, Any if item.type is None else item.type)
+            except Exception as error:
+                problems += _problems(error, f".{key}")
+                lacking = lacking or item.default is attrs.NOTHING
+        made = None if lacking else _made(cls, values, problems)
+        if problems:
+            raise _BreachesError(problems)
+        return made
+
+    return hook
+
+
+def _made(cls: type[attrs.AttrsInstance], values: dict[str, Any], problems: list[ConfigError]) -> Any:
+    """An instance, or what its class has against each of the values, added to the problems."""
+    refused = _refusal(cls, values)
+    if refused is None:
+        return cls(**values)
+    needed = {item.alias for item in attrs.fields(cls) if item.init and item.default is attrs.NOTHING}
+    suspects = [key for key in values if _refusal(cls, _only(values, needed | {key})) is not None]
+    blamed = False
+    for key in suspects:
+        error = _refusal(cls, _only(values, (values.keys() - set(suspects)) | needed | {key}))
+        if error is not None and not isinstance(error, PairError):
+            problems += _problems(error, "" if _has_place(error) else f".{key}")
+            blamed = True
+    if not blamed and not problems:
+        problems += _problems(refused, "")
+    return None
+
+
+def _refusal(cls: type[attrs.AttrsInstance], values: Mapping[str, Any]) -> Exception | None:
+    try:
+        cls(**values)
+    except Exception as error:
+        return error
+    return None
+
+
+def _only(values: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key in keys}
+
+
+def _has_place(error: Exception) -> bool:
+    return isinstance(error, ConfigError) and error.path is not None
 
 
 def _containers(cls: type[attrs.AttrsInstance]) -> dict[str, tuple[tuple[type, ...], str]]:
@@ -131,23 +186,13 @@ def _looks_numeric(text: str) -> bool:
 
 
 def _problems(error: BaseException, path: str) -> Iterator[ConfigError]:
-    """Every leaf of a cattrs error as one of ours, with its path."""
-    from cattrs import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
+    """Every leaf of an error as one of ours, with its path."""
+    from cattrs import IterableValidationError
 
-    if isinstance(error, ConfigError):
+    if isinstance(error, _BreachesError):
+        yield from (problem.within(path) for problem in error.problems)
+    elif isinstance(error, ConfigError):
         yield error.within(path) if error.path is not None or path else error
-    elif isinstance(error, ForbiddenExtraKeysError):
-        known = [str(item.alias) for item in attrs.fields(error.cl)]
-        for key in sorted(map(str, error.extra_fields)):
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"closest: {close[0]}" if close else f"known: {', '.join(known)}"
-            yield ConfigError(f"unknown key {key!r}; {hint}", path)
-    elif isinstance(error, ClassValidationError):
-        noted, bare = error.group_exceptions()
-        for inner, note in noted:
-            yield from _problems(inner, f"{path}.{note.name}")
-        for inner in bare:
-            yield from _problems(inner, path)
     elif isinstance(error, IterableValidationError):
         placed, others = error.group_exceptions()
         for inner, place in placed:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from plurel.config.problems import each
 from plurel.errors import ConfigError, RequestError
 
 
@@ -35,7 +36,14 @@ def read(path: str | Path) -> Any:
     try:
         return parse(text)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise in_file(path, error) from None
+
+
+def in_file(path: str | Path, error: ConfigError) -> ConfigError:
+    """The same error with the file's name before it."""
+    named = ConfigError(f"{path}: {error}")
+    named.problems = tuple(each(error))
+    return named
 
 
 def parse_yaml(text: str) -> Any:

@@ -16,6 +16,7 @@ from attrs import Attribute, field, frozen, validators
 
 from plurel.config.bounds import draws
 from plurel.config.choices import Choices, as_choices
+from plurel.config.problems import PairError, keywords_only
 from plurel.errors import ConfigError
 
 MOST_TABLES = 10_000
@@ -136,6 +137,7 @@ def _check_day(_: object, attribute: Attribute[str], value: Any) -> None:
         raise ConfigError(f"this is a day as in 1990-01-31, got {value!r}", f".{attribute.name}")
 
 
+@keywords_only
 @frozen(kw_only=True)
 class DatabaseParams:
     """Tables, their sizes and columns, and what happens to columns after generation.
@@ -193,11 +195,12 @@ class DatabaseParams:
     @max_timestamp.validator
     def _check_period(self, _: Attribute[str], value: str) -> None:
         if value <= self.min_timestamp:
-            raise ConfigError(
+            raise PairError(
                 f"this is a day after min_timestamp {self.min_timestamp}, got {value}", ".max_timestamp"
             )
 
 
+@keywords_only
 @frozen(kw_only=True)
 class SCMParams:
     """The structural causal model of a table.
@@ -333,6 +336,7 @@ class SCMParams:
     mechanism_choices: Choices = contributions("mlp", kind="mechanisms")
 
 
+@keywords_only
 @frozen(kw_only=True)
 class DAGParams:
     """Parameters of the layouts, and the weights of a graph's edges.

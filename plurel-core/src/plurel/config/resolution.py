@@ -15,9 +15,10 @@ from attrs import field, frozen
 
 from plurel._siblings import install_line
 from plurel.config.choices import Choices, unstructure
-from plurel.config.config import Config
+from plurel.config.config import DEFAULT_PRESET, Config, PresetOrigin
 from plurel.config.flat import FLAT
 from plurel.config.params import kinds_of
+from plurel.config.problems import words_of
 from plurel.errors import ConfigError, NotInstalledError, RequestError, UnknownNameError
 from plurel.plugins.entries import Entry
 from plurel.plugins.ledger import Ledger, provenance
@@ -100,7 +101,18 @@ def resolve(config: Config, ledger: Ledger) -> ResolvedConfig:
         resolved[part] = attrs.evolve(params, **changes)
     if problems:
         raise _joined(problems)
-    return ResolvedConfig(config=attrs.evolve(config, **resolved), provenance=_distinct(entries))
+    origin = config.from_preset or _default_preset(ledger)
+    return ResolvedConfig(
+        config=attrs.evolve(config, preset=origin, **resolved), provenance=_distinct(entries)
+    )
+
+
+def _default_preset(ledger: Ledger) -> PresetOrigin | None:
+    """Where the values of a config come from that names no preset; None where nobody brings that preset."""
+    for entry in ledger.entries("presets"):
+        if entry.id == DEFAULT_PRESET:
+            return PresetOrigin(name=entry.name, dist=entry.dist, revision=entry.record.revision)
+    return None
 
 
 def split_item(item: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -168,21 +180,20 @@ def _joined(problems: list[RequestError]) -> RequestError:
         name: None for one in problems if isinstance(one, NotInstalledError) for name in one.distributions
     }
     if missing:
-        return NotInstalledError(
+        error: RequestError = NotInstalledError(
             f"this config needs {' and '.join(missing)}, not installed here: {install_line(*missing)}",
             *missing,
         )
+        error.problems = tuple(problems)
+        return error
     kinds = {type(problem) for problem in problems}
     unknown = [problem for problem in problems if isinstance(problem, UnknownNameError)]
-    words = [one.message if isinstance(one, UnknownNameError) else str(one) for one in problems[:_SHOWN]]
-    if len(problems) > _SHOWN:
-        words.append(f"and {len(problems) - _SHOWN} more")
+    words = words_of([one.message if isinstance(one, UnknownNameError) else one for one in problems])
     words += dict.fromkeys(problem.note for problem in unknown if problem.note)
     kind = kinds.pop() if len(kinds) == 1 else ConfigError
-    return kind("; ".join(words))
-
-
-_SHOWN = 5
+    error = kind("; ".join(words))
+    error.problems = tuple(problems)
+    return error
 
 
 def _distinct(entries: list[tuple[Entry, Mapping[str, Any]]]) -> list[dict[str, Any]]:

@@ -107,6 +107,8 @@ def make(job: Job) -> Made:
         tasks=tuple(task.name for task in dataset.tasks),
     )
 
+    if isinstance(said.get("config"), dict):
+        said["config"].pop("preset", None)  # a record of where values came from; the values are compared
 
 def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
     from plurel.generation.manifest import config_identity

@@ -7,6 +7,7 @@ manifests.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ def database_manifest(generated: Generated, resolved: ResolvedConfig) -> dict[st
     return {
         "format_version": FORMAT_VERSION,
         "seed": generated.seed,
-        **config_identity(resolved),
+        **config_identity(resolved, but=("cache_dir",)),
         "computed_by": computed_by(),
         "block_rows": BLOCK_ROWS,
         "period": attrs.asdict(generated.period),
@@ -45,12 +46,16 @@ def database_manifest(generated: Generated, resolved: ResolvedConfig) -> dict[st
     }
 
 
-def config_identity(resolved: ResolvedConfig) -> dict[str, Any]:
+def config_identity(
+    resolved: ResolvedConfig, but: Container[str] = ("cache_dir", "preset")
+) -> dict[str, Any]:
     """The part of the document that two runs share when their seeds give the same databases.
 
-    Where a run caches databases is no part of it.
+    Args:
+        resolved: the config of a run.
+        but: what is no part of it: where a run caches databases, which preset its values started from.
     """
-    config = {name: value for name, value in resolved.to_dict().items() if name != "cache_dir"}
+    config = {name: value for name, value in resolved.to_dict().items() if name not in but}
     return {"config": config, "contributions": resolved.provenance}
 
 
