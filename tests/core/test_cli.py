@@ -15,11 +15,11 @@ import pytest
 from attrs import evolve
 from cyclopts import App
 
+from plurel import _siblings
 from plurel.cli import frame, main, output
 from plurel.cli.errors import report
 from plurel.cli.output import Progress, reporter
 from plurel.errors import ConfigError, DatabaseError, NotInstalledError, PluginError, UnknownNameError
-from plurel import _siblings
 from plurel.plugins import Entry, Ledger, PluginRow, get_ledger, records
 
 
@@ -73,10 +73,6 @@ def test_help_lists_the_commands_that_are_there(run: Run, arguments: list[str]) 
         assert entry.record.summary in out
 
 
-def test_help_shows_what_is_not_installed_with_the_line_that_installs_it(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("plurel._siblings.is_installed", lambda name: name == "plurel-core")
 def test_help_is_in_one_style_and_fits_eighty_columns(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("plurel._siblings.is_installed", lambda name: name == "plurel-core")
     _, out, _ = run("--help")
@@ -89,6 +85,10 @@ def test_help_is_in_one_style_and_fits_eighty_columns(run: Run, monkeypatch: pyt
         assert not summary.endswith("."), summary
 
 
+def test_help_shows_what_is_not_installed_with_the_line_that_installs_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plurel._siblings.is_installed", lambda name: name == "plurel-core")
     _, out, _ = run("--help")
     assert "Not installed (python -m pip install " in out
     for line, command in (("/plurel-rt):", "pretrain"), ("install /", "preprocess")):
@@ -194,10 +194,6 @@ def test_an_error_is_one_paragraph_and_an_exit_code(
     assert err.endswith(words + "\n")
 
 
-def test_a_wrong_option_is_a_wrong_request(run: Run) -> None:
-    code, out, err = run("plugins", "list", "--kinds", "layouts")
-    assert (code, out) == (2, "")
-    assert err == "error: plurel plugins list has no option --kinds; closest: --kind\n"
 def test_under_json_a_failure_is_a_document_too(run: Run, with_command: Callable[..., None]) -> None:
     def fail(*, json: bool = False) -> None:
         raise ConfigError("a share, got 2", ".val_split")
@@ -211,6 +207,10 @@ def test_under_json_a_failure_is_a_document_too(run: Run, with_command: Callable
     assert document["error"].startswith("plurel plugins has no command 'lst'")
 
 
+def test_a_wrong_option_is_a_wrong_request(run: Run) -> None:
+    code, out, err = run("plugins", "list", "--kinds", "layouts")
+    assert (code, out) == (2, "")
+    assert err == "error: plurel plugins list has no option --kinds; closest: --kind\n"
 
 
 def test_both_spellings_of_options_are_accepted(run: Run, with_command: Callable[..., None]) -> None:

@@ -107,14 +107,14 @@ def make(job: Job) -> Made:
         tasks=tuple(task.name for task in dataset.tasks),
     )
 
-    if isinstance(said.get("config"), dict):
-        said["config"].pop("preset", None)  # a record of where values came from; the values are compared
 
 def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
     from plurel.generation.manifest import config_identity
     from plurel.relbench_io import read_directory
 
     said = _said(path)
+    if isinstance(said.get("config"), dict):
+        said["config"].pop("preset", None)  # a record of where values came from; the values are compared
     wanted = json.loads(json.dumps({"seed": seed, **config_identity(resolved)}))
     changed = _first_difference(wanted, {name: said.get(name) for name in wanted})
     if changed is not None:
