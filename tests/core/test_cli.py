@@ -292,7 +292,7 @@ def test_config_check_names_the_file_and_the_place(run: Run, tmp_path: Path) -> 
     path.write_text("val_split: 2.0\n")
     code, out, err = run("config", "check", str(path))
     assert (code, out) == (2, "")
-    assert err == f"error: {path}: this is a share between 0 and 1, got 2.0 @ $.val_split\n"
+    assert err == f"error: {path}: this is a number above 0 and below 1, got 2.0 @ $.val_split\n"
     assert run("config", "check", str(tmp_path / "absent.yaml"))[0] == 2
 
 

@@ -123,7 +123,7 @@ def test_files_of_every_form_are_read(tmp_path: Path, suffix: str) -> None:
         ("val_split: '0.8'", r"this is a number, got '0.8' .* @ \$.val_split"),
         ("val_split: 8e-1", r"YAML reads 1e-3 as one, write 1.0e-3"),
         ("val_split: true", r"this is a number, got True @ \$.val_split"),
-        ("val_split: 1.5", r"a share between 0 and 1, got 1.5 @ \$.val_split"),
+        ("val_split: 1.5", r"a number above 0 and below 1, got 1.5 @ \$.val_split"),
         ("{val_split: 0.8, test_split: 0.8}", r"above val_split 0.8, got 0.8 @ \$.test_split"),
         ("schema_version: 2", r"reads schema_version 1, got 2 @ \$.schema_version"),
         ("database_params: 3", r"this is a mapping, got 3 @ \$.database_params"),
@@ -141,7 +141,7 @@ def test_files_of_every_form_are_read(tmp_path: Path, suffix: str) -> None:
         ),
         (
             "scm_params: {activation_choices: {kind: range, value: [1, 2]}}",
-            r"chooses among activations by name, got 'range' @ \$.scm_params.activation_choices",
+            r"chooses among activations by name, got a range @ \$.scm_params.activation_choices",
         ),
         ("scm_params: {activation_choices: 3}", r"chooses among activations by name, got 3 @"),
         (
@@ -152,7 +152,10 @@ def test_files_of_every_form_are_read(tmp_path: Path, suffix: str) -> None:
             "scm_params: {propagation_mode_choices: type_lasy}",
             r"a set of type_eager, type_lazy; got 'type_lasy'",
         ),
-        ("database_params: {category_collapse: maybe}", r"boolean or none, got 'maybe' @ \$.database_params"),
+        (
+            "database_params: {category_collapse: maybe}",
+            r"one of boolean, none; got 'maybe' @ \$.database_params",
+        ),
         ("database_params: {min_timestamp: '1990-1-1'}", r"a day as in 1990-01-31, got '1990-1-1' @"),
         ("database_params: {max_timestamp: 1980-01-01}", r"after min_timestamp 1990-01-01, got 1980-01-01 @"),
     ],

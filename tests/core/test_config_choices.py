@@ -169,7 +169,7 @@ def test_a_bare_list_is_an_error_that_says_how_to_write_it(value: Any) -> None:
 def test_a_mapping_that_is_neither_choice_nor_contribution_is_an_error() -> None:
     with pytest.raises(ConfigError, match="the keys kind and value"):
         as_choices({"kind": "set"})
-    with pytest.raises(ConfigError, match="the keys kind and value"):
+    with pytest.raises(ConfigError, match="unknown key 'wieghts'; closest: weights"):
         as_choices({"kind": "set", "value": [1], "wieghts": [1]})
     assert as_choices({"name": "layered", "depth": 3}).value == ({"name": "layered", "depth": 3},)
 

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import Attribute, field, frozen, validators
+from attrs import Attribute, field, frozen
 
-from plurel.config import Choices
-
-_probability = [validators.ge(0.0), validators.le(1.0)]
-
-
-def _probabilities(_: object, attribute: Attribute[Choices], value: Choices) -> None:
-    if not all(0 <= number <= 1 for number in value.value):
-        raise ValueError(f"{attribute.name} holds probabilities, 0 to 1, got {value.value}")
+from plurel.config import Choices, Draws, Within
 
 
 def _even(_: object, attribute: Attribute[Choices], value: Choices) -> None:
     fits = (isinstance(number, int) and number >= 2 and number % 2 == 0 for number in value.value)
     if value.kind != "set" or not all(fits):
         raise ValueError(f"{attribute.name} is a set of even numbers from 2 upwards, got {value.value}")
-
-
-def _at_least_two(_: object, attribute: Attribute[Choices], value: Choices) -> None:
-    if not all(number >= 2 for number in value.value):
-        raise ValueError(f"{attribute.name} is at least 2, got {value.value}")
 
 
 @frozen(kw_only=True)
@@ -35,7 +23,7 @@ class ErdosRenyiParams:
         p: probability of each of the two directions of a pair, drawn once a graph.
     """
 
-    p: Choices = field(factory=lambda: Choices(kind="range", value=[0.3, 0.8]), validator=_probabilities)
+    p: Choices = field(factory=lambda: Choices(kind="range", value=[0.3, 0.8]), validator=Draws(0, 1))
 
 
 @frozen(kw_only=True)
@@ -49,10 +37,10 @@ class BarabasiAlbertParams:
         max_in_degree: most parents of a node; at least `m`. Only turned edges could reach beyond `m`.
     """
 
-    m: int = field(default=2, validator=validators.ge(1))
-    sink_edge_dropout: float = field(default=0.4, validator=_probability)
-    flip_leaf_edge_prob: float = field(default=0.0, validator=_probability)
-    max_in_degree: int = field(default=4)
+    m: int = field(default=2, validator=Within(1, integers=True))
+    sink_edge_dropout: float = field(default=0.4, validator=Within(0, 1))
+    flip_leaf_edge_prob: float = field(default=0.0, validator=Within(0, 1))
+    max_in_degree: int = field(default=4, validator=Within(1, integers=True))
 
     @max_in_degree.validator
     def _holds_m(self, _: Attribute[Any], value: int) -> None:
@@ -70,9 +58,7 @@ class WattsStrogatzParams:
     """
 
     k: Choices = field(factory=lambda: Choices(kind="set", value=[2, 4]), validator=_even)
-    rewire_p: Choices = field(
-        factory=lambda: Choices(kind="range", value=[0.1, 0.3]), validator=_probabilities
-    )
+    rewire_p: Choices = field(factory=lambda: Choices(kind="range", value=[0.1, 0.3]), validator=Draws(0, 1))
 
 
 @frozen(kw_only=True)
@@ -84,5 +70,7 @@ class LayeredParams:
         edge_dropout: probability that an edge between two layers is dropped.
     """
 
-    depth: Choices = field(factory=lambda: Choices(kind="range", value=[2, 8]), validator=_at_least_two)
-    edge_dropout: float = field(default=0.1, validator=_probability)
+    depth: Choices = field(
+        factory=lambda: Choices(kind="range", value=[2, 8]), validator=Draws(2, integers=True)
+    )
+    edge_dropout: float = field(default=0.1, validator=Within(0, 1))

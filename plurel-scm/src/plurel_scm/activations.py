@@ -14,7 +14,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from plurel.config import Choices
+from plurel.config import Choices, Draws
 
 if TYPE_CHECKING:
     from plurel.seeding import Stream
@@ -309,7 +309,7 @@ class RandomSines:
         terms: number of sines. Amplitudes are N(0, 1), frequencies log-uniform in 0.1..10, phases uniform.
     """
 
-    terms: Choices = field(factory=_default_terms)
+    terms: Choices = field(factory=_default_terms, validator=Draws(1, integers=True))
 
     def draw(self, stream: Stream) -> SineSum:
         """A sum of sines of its own."""

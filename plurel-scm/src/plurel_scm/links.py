@@ -16,8 +16,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from plurel.config import Choices
-from plurel.errors import ConfigError
+from plurel.config import Choices, Draws
 from plurel.plugins.requests import BLOCK_ROWS
 
 if TYPE_CHECKING:
@@ -106,15 +105,11 @@ class HierarchicalBlocks:
         clusters_per_level: number of clusters of a side on a level.
     """
 
-    levels: Choices = field(factory=_default_levels)
-    clusters_per_level: Choices = field(factory=_default_clusters)
+    levels: Choices = field(factory=_default_levels, validator=Draws(0, integers=True))
+    clusters_per_level: Choices = field(factory=_default_clusters, validator=Draws(1, integers=True))
 
     def plan(self, request: LinkRequest) -> BlockLinks:
-        """Draw levels, clusters and affinities of one foreign key.
-
-        Raises:
-            ConfigError: for a level without clusters.
-        """
+        """Draw levels, clusters and affinities of one foreign key."""
         stream = request.stream
         levels = int(self.levels.draw(stream / "levels"))
         generator = (stream / "affinities").generator()
@@ -124,11 +119,6 @@ class HierarchicalBlocks:
                 int(self.clusters_per_level.draw(stream / f"{side} clusters" / level))
                 for side in ("child", "parent")
             )
-            if min(child_clusters, parent_clusters) < 1:
-                raise ConfigError(
-                    "clusters_per_level is at least 1 on both sides, "
-                    f"got {child_clusters} and {parent_clusters}"
-                )
             level_affinities = level_affinity(child_clusters, parent_clusters, generator)
             affinity = np.asarray(np.kron(affinity, level_affinities), dtype=np.float64)
         child_blocks, parent_blocks = affinity.shape

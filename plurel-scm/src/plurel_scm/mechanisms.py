@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from attrs import field, frozen, validators
+from attrs import field, frozen
 from numpy.typing import NDArray
 
-from plurel.config import Choices
+from plurel.config import Choices, Draws, Within
 from plurel_scm.encoders import (
     Encoder,
     draw_embeddings,
@@ -102,9 +102,9 @@ class Mlp:
         hidden: width of hidden layers.
     """
 
-    num_layers: Choices = field(factory=default_layers)
-    weight_density: Choices = field(factory=default_density)
-    hidden: int = field(default=32, validator=validators.ge(1))
+    num_layers: Choices = field(factory=default_layers, validator=Draws(2, integers=True))
+    weight_density: Choices = field(factory=default_density, validator=Draws(0, 1, above=True))
+    hidden: int = field(default=32, validator=Within(1, integers=True))
 
     def plan(self, request: MechanismRequest) -> MlpNode:
         """Draw a node's encoders, aggregation and decoder."""

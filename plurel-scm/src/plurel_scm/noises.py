@@ -14,7 +14,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from plurel.config import Choices
+from plurel.config import Choices, Draws
 from plurel.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ class Beta:
         beta: second parameter.
     """
 
-    alpha: Choices = field(factory=_default_parameter)
-    beta: Choices = field(factory=_default_parameter)
+    alpha: Choices = field(factory=_default_parameter, validator=Draws(0, above=True))
+    beta: Choices = field(factory=_default_parameter, validator=Draws(0, above=True))
 
     def plan(self, stream: Stream) -> BetaNoisePlan:
         """Draw a node's two parameters."""

@@ -14,7 +14,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from plurel.config import Choices
+from plurel.config import Choices, Draws, Within
 from plurel.errors import ConfigError
 from plurel.plugins.requests import BLOCK_ROWS
 from plurel_scm.labels import labels_of
@@ -175,16 +175,16 @@ class Ts:
         value_scale: scale of the bounds; it moves the bounds only, never the amplitudes.
     """
 
-    trend_alpha: Choices = field(factory=_default_alpha)
-    activity_trend_scale: Choices = field(factory=_default_sign)
-    entity_trend_scale: float = 0.0
-    cycle_freq_perc: Choices = field(factory=_default_cycle)
-    activity_cycle_scale: Choices = field(factory=_default_sign)
-    entity_cycle_scale: float = 0.0
-    activity_noise_scale: float = 0.05
-    entity_noise_scale: float = 1.0
-    ar_rho: Choices = field(factory=_default_rho)
-    value_scale: Choices = field(factory=value_scales)
+    trend_alpha: Choices = field(factory=_default_alpha, validator=Draws(0))
+    activity_trend_scale: Choices = field(factory=_default_sign, validator=Draws())
+    entity_trend_scale: float = field(default=0.0, validator=Within())
+    cycle_freq_perc: Choices = field(factory=_default_cycle, validator=Draws(0, above=True))
+    activity_cycle_scale: Choices = field(factory=_default_sign, validator=Draws())
+    entity_cycle_scale: float = field(default=0.0, validator=Within())
+    activity_noise_scale: float = field(default=0.05, validator=Within(0))
+    entity_noise_scale: float = field(default=1.0, validator=Within(0))
+    ar_rho: Choices = field(factory=_default_rho, validator=Draws(-1, 1, above=True, below=True))
+    value_scale: Choices = field(factory=value_scales, validator=Draws(0))
 
     def plan(self, request: SourceRequest) -> SourcePlan:
         """Draw the series' parameters, for each label of a category its own."""
@@ -199,7 +199,6 @@ class Ts:
         activity = request.role == "activity"
         low, high = draw_bounds(self.value_scale, stream)
         rho = float(self.ar_rho.draw(stream / "rho"))
-        memory(rho)
         period = float(self.cycle_freq_perc.draw(stream / "cycle"))
         return Series(
             stream=stream / "innovations",

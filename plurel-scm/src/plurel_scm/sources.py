@@ -13,7 +13,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from plurel.config import Choices
+from plurel.config import Choices, Draws
 from plurel_scm.labels import labels_of
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Uniform:
         value_scale: scale of the bounds.
     """
 
-    value_scale: Choices = field(factory=value_scales)
+    value_scale: Choices = field(factory=value_scales, validator=Draws(0))
 
     def plan(self, request: SourceRequest) -> SourcePlan:
         """Draw the bounds."""
@@ -171,7 +171,7 @@ class Gaussian:
         value_scale: scale of the bounds.
     """
 
-    value_scale: Choices = field(factory=value_scales)
+    value_scale: Choices = field(factory=value_scales, validator=Draws(0))
 
     def plan(self, request: SourceRequest) -> SourcePlan:
         """Draw the bounds."""
@@ -188,9 +188,9 @@ class Beta:
         value_scale: scale of the bounds.
     """
 
-    alpha: Choices = field(factory=beta_parameters)
-    beta: Choices = field(factory=beta_parameters)
-    value_scale: Choices = field(factory=value_scales)
+    alpha: Choices = field(factory=beta_parameters, validator=Draws(0, above=True))
+    beta: Choices = field(factory=beta_parameters, validator=Draws(0, above=True))
+    value_scale: Choices = field(factory=value_scales, validator=Draws(0))
 
     def plan(self, request: SourceRequest) -> SourcePlan:
         """Draw bounds and parameters."""
@@ -214,9 +214,9 @@ class Mixed:
         value_scale: scale of each component's bounds.
     """
 
-    alpha: Choices = field(factory=beta_parameters)
-    beta: Choices = field(factory=beta_parameters)
-    value_scale: Choices = field(factory=value_scales)
+    alpha: Choices = field(factory=beta_parameters, validator=Draws(0, above=True))
+    beta: Choices = field(factory=beta_parameters, validator=Draws(0, above=True))
+    value_scale: Choices = field(factory=value_scales, validator=Draws(0))
 
     def plan(self, request: SourceRequest) -> SourcePlan:
         """Draw the components, with replacement, each with bounds of its own."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
-from plurel.config import Choices
+from plurel.config import Choices, Draws, Within
 from plurel.graph import CausalEdge, CausalGraph, CausalNode
 from plurel.plugins.requests import MechanismRequest, PlannedColumn, SourceRequest
 from plurel_scm.foreign import draw_parents, foreign_inputs
@@ -37,9 +37,9 @@ class Scm:
         weight_density: probability that a weight is kept.
     """
 
-    dim: int = field(default=32, validator=validators.ge(1))
-    num_layers: Choices = field(factory=default_layers)
-    weight_density: Choices = field(factory=default_density)
+    dim: int = field(default=32, validator=Within(1, integers=True))
+    num_layers: Choices = field(factory=default_layers, validator=Draws(2, integers=True))
+    weight_density: Choices = field(factory=default_density, validator=Draws(0, 1, above=True))
 
     def plan(self, request: TableRequest) -> ScmPlan:
         """Draw a table's graph, mechanisms, sources and encoders of parent rows.

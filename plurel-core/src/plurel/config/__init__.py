@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plurel.config.bounds import Draws, Within
 from plurel.config.choices import Choices
 from plurel.config.config import Config
 from plurel.config.params import DAGParams, DatabaseParams, SCMParams
@@ -13,8 +14,10 @@ __all__ = [
     "Config",
     "DAGParams",
     "DatabaseParams",
+    "Draws",
     "Parts",
     "ResolvedConfig",
     "SCMParams",
+    "Within",
     "resolve",
 ]

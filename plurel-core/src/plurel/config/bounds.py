@@ -1,76 +1,193 @@
-"""Bounds of what a choice may draw: a config that could draw anything else is refused before any work.
+"""What a field may hold, as validators that can be read: they refuse in words, the JSON Schema says the same.
 
-Not here: what a choice is (`plurel.config.choices`) and which parameter has which bounds.
+A config that could draw anything beyond its bounds is refused before any work. Not here: what a choice is
+(`plurel.config.choices`) and which parameter has which bounds.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
-from attrs import Attribute
+from attrs import Attribute, field, frozen
 
-from plurel.config.choices import Choices
+from plurel.config.choices import Choices, check_text, is_finite
 from plurel.errors import ConfigError
+from plurel.plugins.entries import closest
 
-_REACH = {"normal": (-math.inf, math.inf), "lognormal": (0.0, math.inf), "beta": (0.0, 1.0)}
-"""Least and greatest of what the unbounded kinds draw."""
+_REACH: Mapping[str, tuple[float, float]] = {
+    "normal": (-math.inf, math.inf),
+    "lognormal": (0.0, math.inf),
+    "beta": (0.0, 1.0),
+}
+"""Least and greatest of what the kinds draw that are not given by bounds."""
 
 
-def draws(
-    low: float | None = None, high: float | None = None, *, integers: bool = False, above: bool = False
-) -> Callable[[Any, Attribute[Any], Choices], None]:
-    """A validator of attrs fields that hold a choice of numbers.
+@frozen
+class Bounds:
+    """An interval of numbers.
 
-    Args:
-        low: the least number that may be drawn.
-        high: the greatest.
-        integers: only integers may be drawn.
-        above: `low` itself may not be drawn.
+    Attributes:
+        low: the least number, None for no bound.
+        high: the greatest, likewise.
+        integers: whether all of them are integers.
+        above: whether `low` itself is outside.
+        below: whether `high` itself is outside.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    integers: bool = field(default=False, kw_only=True)
+    above: bool = field(default=False, kw_only=True)
+    below: bool = field(default=False, kw_only=True)
+
+    def holds(self, value: object) -> bool:
+        """Whether a value is a number inside; True and False are no numbers."""
+        if not is_finite(value) or (self.integers and not isinstance(value, int)):
+            return False
+        return self.reaches(value) and not (
+            (self.above and value == self.low) or (self.below and value == self.high)
+        )
+
+    def reaches(self, end: float) -> bool:
+        """Whether a number lies between the bounds, or on one."""
+        return (self.low is None or end >= self.low) and (self.high is None or end <= self.high)
+
+    def words(self, what: str) -> str:
+        """As in `numbers from 0 to 1`, where `what` is `numbers`."""
+        if self.low is not None:
+            what += f" above {self.low}" if self.above else f" from {self.low}"
+        if self.high is not None:
+            what += f" and below {self.high}" if self.below else f" to {self.high}"
+        return what if self.low is None or self.high is not None or self.above else f"{what} upwards"
+
+
+@frozen
+class Draws(Bounds):
+    """Validator of fields that hold a choice of numbers: all that it may draw lies within the bounds.
 
     Example:
         >>> from attrs import define, field
         >>> @define
         ... class Params:
-        ...     share: Choices = field(validator=draws(0, 1))
+        ...     share: Choices = field(validator=Draws(0, 1))
         >>> Params(Choices("range", [0.5, 2]))
         Traceback (most recent call last):
         ...
         plurel.errors.ConfigError: this is drawn from numbers from 0 to 1, got 2 @ $.share
     """
-    words = _words(low, high, integers=integers, above=above)
 
-    def check(_: object, attribute: Attribute[Any], choices: Choices) -> None:
-        wrong = [item for item in choices.value if not _is_number(item, integers=integers)]
-        if not wrong and choices.kind in _REACH:
-            reach = _REACH[choices.kind]
-            if integers or any(not _fits(end, low, high, above=False) for end in reach):
-                raise ConfigError(
-                    f"this is drawn from {words}, and a {choices.kind} draws others", f".{attribute.name}"
-                )
-        elif not wrong:
-            wrong = [item for item in choices.value if not _fits(item, low, high, above=above)]
-        if wrong:
-            raise ConfigError(f"this is drawn from {words}, got {wrong[0]!r}", f".{attribute.name}")
+    def allows(self, kind: str) -> bool:
+        """Whether a choice of a kind can keep within the bounds."""
+        if kind not in _REACH:
+            return True
+        return not self.integers and all(self.reaches(end) for end in _REACH[kind])
 
-    return check
-
-
-def _is_number(item: object, *, integers: bool) -> bool:
-    return isinstance(item, int if integers else int | float) and not isinstance(item, bool)
-
-
-def _fits(number: float, low: float | None, high: float | None, *, above: bool) -> bool:
-    if low is not None and (number < low or (above and number == low)):
-        return False
-    return high is None or number <= high
+    def __call__(self, _: object, attribute: Attribute[Any], choices: object) -> None:
+        """Refuse a choice that could draw something else."""
+        place = f".{attribute.name}"
+        if not isinstance(choices, Choices):
+            raise ConfigError(f"this is a plurel.Choices, got {choices!r}", place)
+        words = self.words("integers" if self.integers else "numbers")
+        if not self.allows(choices.kind):
+            raise ConfigError(f"this is drawn from {words}, and a {choices.kind} draws others", place)
+        if choices.kind not in _REACH:
+            for item in choices.value:
+                if not self.holds(item):
+                    raise ConfigError(f"this is drawn from {words}, got {item!r}", place)
 
 
-def _words(low: float | None, high: float | None, *, integers: bool, above: bool) -> str:
-    words = "integers" if integers else "numbers"
-    if low is not None:
-        words += f" above {low}" if above else f" from {low}"
-    if high is not None:
-        return words + f" to {high}"
-    return words if low is None or above else words + " upwards"
+@frozen
+class Within(Bounds):
+    """Validator of fields that hold one number within the bounds."""
+
+    def __call__(self, _: object, attribute: Attribute[Any], value: object) -> None:
+        """Refuse anything else."""
+        if not self.holds(value):
+            words = self.words("an integer" if self.integers else "a number")
+            raise ConfigError(f"this is {words}, got {value!r}", f".{attribute.name}")
+
+
+@frozen
+class DrawsWords:
+    """Validator of fields that hold a set of words.
+
+    Attributes:
+        words: the words that there are.
+    """
+
+    words: tuple[str, ...]
+
+    def __call__(self, _: object, attribute: Attribute[Any], choices: Choices) -> None:
+        """Refuse a choice that could draw something else."""
+        what = f"this is a set of {', '.join(self.words)}"
+        if choices.kind != "set":
+            raise ConfigError(f"{what}; got a {choices.kind}", f".{attribute.name}")
+        for item in choices.value:
+            if item not in self.words:
+                near = closest(str(item), self.words)
+                raise ConfigError(f"{what}; got {item!r}{near}", f".{attribute.name}")
+
+
+@frozen
+class OneOf:
+    """Validator of fields that hold one of some words.
+
+    Attributes:
+        words: the words that there are.
+    """
+
+    words: tuple[str, ...]
+
+    def __call__(self, _: object, attribute: Attribute[Any], value: object) -> None:
+        """Refuse another value."""
+        if not isinstance(value, str) or value not in self.words:
+            what = f"this is one of {', '.join(self.words)}"
+            raise ConfigError(f"{what}; got {value!r}{closest(str(value), self.words)}", f".{attribute.name}")
+
+
+@frozen
+class Day:
+    """Validator of fields that hold a day, as in `1990-01-31`."""
+
+    def __call__(self, _: object, attribute: Attribute[Any], value: object) -> None:
+        """Refuse another value."""
+        try:
+            canonical = isinstance(value, str) and dt.date.fromisoformat(value).isoformat() == value
+        except ValueError:
+            canonical = False
+        if not canonical:
+            raise ConfigError(f"this is a day as in 1990-01-31, got {value!r}", f".{attribute.name}")
+
+
+@frozen
+class Text:
+    """Validator of fields that hold a path or another text."""
+
+    def __call__(self, _: object, attribute: Attribute[Any], value: object) -> None:
+        """Refuse another value, and what no file could hold."""
+        if not isinstance(value, str):
+            raise ConfigError(f"this is a text, got {value!r}", f".{attribute.name}")
+        check_text(value, f".{attribute.name}")
+
+
+@frozen
+class Chooses:
+    """Validator of fields that choose among contributions: a set of names, or of names with parameters.
+
+    Attributes:
+        contributions: the kind of them, as in `layouts`.
+    """
+
+    contributions: str
+
+    def __call__(self, _: object, attribute: Attribute[Any], choices: Choices) -> None:
+        """Refuse numbers, and kinds that draw numbers."""
+        what = f"this chooses among {self.contributions} by name"
+        if choices.kind != "set":
+            raise ConfigError(f"{what}, got a {choices.kind}", f".{attribute.name}")
+        for item in choices.value:
+            if not isinstance(item, str | Mapping):
+                raise ConfigError(f"{what}, got {item!r}", f".{attribute.name}")

@@ -6,15 +6,19 @@ Pure data and pure draws. Not here: what a chosen name stands for, which the led
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import numbers
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import attrs
 from attrs import Attribute, field, frozen
 
+from plurel.config.problems import unknown_key
 from plurel.errors import ConfigError
+from plurel.plugins.entries import closest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
 Scalar = str | int | float | bool
 
+_KEYS = ("kind", "value", "weights")
 _WIDEST = 1 << 63
 _MOST_ZIPF = 1_000_000
 
@@ -75,8 +80,9 @@ class Choices:
 
     @kind.validator
     def _check_kind(self, _: Attribute[str], kind: str) -> None:
-        if kind not in _KINDS:
-            raise ConfigError(f"unknown kind of choice {kind!r}; known: {', '.join(_KINDS)}", ".kind")
+        if kind not in KINDS:
+            near = closest(str(kind), KINDS)
+            raise ConfigError(f"unknown kind of choice {kind!r}; known: {', '.join(KINDS)}{near}", ".kind")
 
     @value.validator
     def _check_value(self, _: Attribute[tuple[Any, ...]], value: tuple[Any, ...]) -> None:
@@ -97,7 +103,7 @@ class Choices:
             raise ConfigError(
                 f"{len(self.value)} values need as many weights, got {len(weights)}", ".weights"
             )
-        fits = all(_is_number(weight) and weight >= 0 for weight in weights)
+        fits = all(is_finite(weight) and weight >= 0 for weight in weights)
         if not fits or not 0 < sum(weights) < math.inf:
             raise ConfigError(
                 f"weights are numbers from 0 upwards, not all 0, got {list(weights)}", ".weights"
@@ -138,7 +144,7 @@ class Choices:
 def unstructure(value: Any) -> Any:
     """Plain data of a value: attrs instances as mappings, tuples as lists, numpy's numbers as Python's.
 
-    What is none of those stays as it is.
+    A member of an enumeration stands for its value, a day for its text. What is none of those stays as it is.
     """
     if isinstance(value, Choices):
         weights = {} if value.weights is None else {"weights": list(value.weights)}
@@ -153,6 +159,10 @@ def unstructure(value: Any) -> Any:
         return {key: unstructure(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [unstructure(item) for item in value]
+    if isinstance(value, Enum):
+        return unstructure(value.value)
+    if isinstance(value, dt.date):
+        return value.isoformat()
     if isinstance(value, bool):
         return value
     if isinstance(value, numbers.Integral):
@@ -171,7 +181,9 @@ def as_choices(value: Any) -> Choices:
     if isinstance(value, list | tuple | set | frozenset):
         raise ConfigError(f"a choice among values is written {{kind: set, value: [...]}}, got {value!r}")
     if isinstance(value, Mapping) and "name" not in value:
-        unknown = set(value) - {"kind", "value", "weights"}
+        unknown = [key for key in value if key not in _KEYS]
+        if unknown and {"kind", "value"} <= set(value):
+            raise unknown_key(str(unknown[0]), _KEYS)
         if unknown or not {"kind", "value"} <= set(value):
             raise ConfigError(
                 "a choice has the keys kind and value (and weights), or name and parameters; got "
@@ -181,8 +193,14 @@ def as_choices(value: Any) -> Choices:
     return Choices.constant(value)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def is_finite(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a number that floats can hold; True and False are no numbers."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _check_set(values: tuple[Any, ...]) -> None:
@@ -190,24 +208,55 @@ def _check_set(values: tuple[Any, ...]) -> None:
         raise ConfigError("a set needs at least one value, got none", ".value")
     for place, item in enumerate(values):
         path = f".value[{place}]"
-        if callable(item):
-            name = getattr(item, "__name__", "it")
-            raise ConfigError(
-                f"a config holds names, not callables: register {name} as a plugin (a hook that "
-                f"yields a record with factory={name}; see plurel.plugins.hookspecs) and write its name",
-                path,
-            )
-        if isinstance(item, dict):
-            if not isinstance(item.get("name"), str):
-                raise ConfigError(f"a contribution with parameters has a name, got {item!r}", path)
-        elif not isinstance(item, str | int | float | bool):
+        if isinstance(item, dict) and not isinstance(item.get("name"), str):
+            raise ConfigError(f"a contribution with parameters has a name, got {item!r}", path)
+        if item is None or isinstance(item, list):
             raise ConfigError(f"a value is a name, a number or {{name: ..., parameters}}, got {item!r}", path)
-        elif isinstance(item, float) and not math.isfinite(item):
-            raise ConfigError(f"a value is finite, got {item!r}", path)
+        _check_plain(item, path)
+
+
+def _check_plain(value: Any, path: str) -> None:
+    """Refuse what no config file could hold, and what would not be read back as it was written."""
+    if callable(value):
+        name = getattr(value, "__name__", type(value).__name__)
+        raise ConfigError(
+            f"a config holds names, not callables: write the name of what plurel plugins list shows, or "
+            f"register {name} as a plugin (a hook that yields a record with factory={name}; see "
+            "plurel.plugins.hookspecs) and write its name",
+            path,
+        )
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ConfigError(f"a parameter has a name, got {key!r}", path)
+            _check_plain(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            _check_plain(item, f"{path}[{place}]")
+    elif isinstance(value, str):
+        check_text(value, path)
+    elif value is not None and not isinstance(value, int | float):
+        raise ConfigError(f"a config holds names, numbers, lists and mappings, got {value!r}", path)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"a value is finite, got {value!r}", path)
+    elif isinstance(value, int) and not -_WIDEST <= value < _WIDEST:
+        raise ConfigError(f"the integers of a config have 64 bits, got {value}", path)
+
+
+def check_text(value: str, path: str) -> None:
+    """Refuse a text that no file in UTF-8 could hold.
+
+    Raises:
+        ConfigError: for one.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"a text is Unicode without lone surrogates, got {value!r}", path) from None
 
 
 def _check_pair(kind: str, value: tuple[Any, ...]) -> None:
-    if len(value) != 2 or not all(_is_number(item) for item in value):
+    if len(value) != 2 or not all(is_finite(item) for item in value):
         raise ConfigError(f"a {kind} has two numbers, got {list(value)}", ".value")
     first, second = value
     if kind.endswith("range") and first > second:
@@ -285,4 +334,5 @@ _DRAWS: Mapping[str, Callable[[tuple[Any, ...], np.random.Generator], Any]] = {
     "beta": _draw_beta,
 }
 
-_KINDS = ("set", *_DRAWS)
+KINDS = ("set", *_DRAWS)
+"""The kinds of choice."""

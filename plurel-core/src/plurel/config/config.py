@@ -12,6 +12,7 @@ from typing import Any, Self
 import attrs
 from attrs import Attribute, field, frozen, validators
 
+from plurel.config.bounds import Text, Within
 from plurel.config.choices import unstructure
 from plurel.config.params import DAGParams, DatabaseParams, SCMParams
 from plurel.config.problems import PairError, keywords_only
@@ -47,12 +48,11 @@ class PresetOrigin:
 
 
 def _share(default: float) -> Any:
-    return field(default=default, validator=_check_share)
+    return field(default=default, converter=unstructure, validator=Within(0, 1, above=True, below=True))
 
 
-def _check_share(_: object, attribute: Attribute[float], value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
-        raise ConfigError(f"this is a share between 0 and 1, got {value!r}", f".{attribute.name}")
+def _path() -> Any:
+    return field(default=None, converter=_as_path, validator=validators.optional(Text()))
 
 
 def _check_part(_: object, attribute: Attribute[Any], value: Any) -> None:
@@ -118,8 +118,8 @@ class Config:
     dag_params: DAGParams = field(factory=DAGParams, validator=_check_part)
     val_split: float = _share(0.8)
     test_split: float = _share(0.9)
-    cache_dir: str | None = field(default=None, converter=_as_path)
-    schema_file: str | None = field(default=None, converter=_as_path)
+    cache_dir: str | None = _path()
+    schema_file: str | None = _path()
 
     from_preset: PresetOrigin | None = field(
         default=None, alias="preset", eq=False, validator=validators.optional(_check_origin)
@@ -127,7 +127,7 @@ class Config:
 
     @schema_version.validator
     def _check_version(self, _: Attribute[int], value: int) -> None:
-        if value != SCHEMA_VERSION:
+        if type(value) is not int or value != SCHEMA_VERSION:
             raise ConfigError(
                 f"this version reads schema_version {SCHEMA_VERSION}, got {value!r}", ".schema_version"
             )
@@ -160,6 +160,28 @@ class Config:
         from plurel.config.files import parse_yaml
 
         return cls.from_dict(parse_yaml(text))
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """A config from a TOML text.
+
+        Raises:
+            ConfigError: as `from_dict`, or for a text that is no TOML.
+        """
+        from plurel.config.files import parse_toml
+
+        return cls.from_dict(parse_toml(text))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """A config from a JSON text.
+
+        Raises:
+            ConfigError: as `from_dict`, or for a text that is no JSON.
+        """
+        from plurel.config.files import parse_json
+
+        return cls.from_dict(parse_json(text))
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
@@ -213,6 +235,33 @@ class Config:
         from plurel.config.files import to_yaml
 
         return to_yaml(self.to_dict())
+
+    def to_toml(self) -> str:
+        """TOML: what `from_toml` reads back to an equal config.
+
+        Raises:
+            ConfigError: where a contribution's parameter is None, which TOML does not have.
+        """
+        from plurel.config.files import to_toml
+
+        return to_toml(self.to_dict())
+
+    def to_json(self) -> str:
+        """JSON: what `from_json` reads back to an equal config."""
+        from plurel.config.files import to_json
+
+        return to_json(self.to_dict())
+
+    def to_file(self, path: str | Path) -> None:
+        """Write a YAML, JSON or TOML file, as its suffix says.
+
+        Raises:
+            RequestError: for another suffix, or where it cannot be written.
+            ConfigError: as `to_toml`.
+        """
+        from plurel.config.files import write
+
+        write(path, self.to_dict())
 
     def with_set(self, assignments: Iterable[str]) -> Self:
         """This config with some values replaced.

@@ -1,10 +1,10 @@
-"""Config files: YAML, JSON and TOML in, YAML out. Not here: what the data means (`plurel.config.convert`)."""
+"""Config files: YAML, JSON and TOML, in and out. Not here: what the data means (`plurel.config.convert`)."""
 
 from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,7 @@ def read(path: str | Path) -> Any:
         ConfigError: if it cannot be parsed, with its line.
     """
     path = Path(path)
-    parse = _PARSERS.get(path.suffix.lower())
-    if parse is None:
-        raise RequestError(f"a config is a .yaml, .yml, .json or .toml file, got {path}")
+    parse = _form(path)[0]
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -71,7 +69,71 @@ def to_yaml(data: Any) -> str:
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
 
 
-def _parse_json(text: str) -> Any:
+def to_json(data: Any) -> str:
+    """Plain data as JSON."""
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_toml(data: Mapping[str, Any]) -> str:
+    """Plain data as TOML, which has no null: a field of a config that is None is left out.
+
+    Raises:
+        ConfigError: for a parameter of a contribution that is None, since leaving it out could mean another
+            value.
+    """
+    import tomli_w
+
+    fields = {
+        key: {name: item for name, item in value.items() if item is not None}
+        if isinstance(value, Mapping)
+        else value
+        for key, value in data.items()
+        if value is not None
+    }
+    _refuse_null(fields, "")
+    return tomli_w.dumps(fields)
+
+
+def write(path: str | Path, data: Mapping[str, Any]) -> None:
+    """Write a config file; its suffix says which form it has.
+
+    Raises:
+        RequestError: if it cannot be written.
+        ConfigError: as `to_toml`.
+    """
+    path = Path(path)
+    text = _form(path)[1](data)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RequestError(f"cannot write the config {path}: {error.strerror}") from None
+
+
+def _form(path: Path) -> tuple[Callable[[str], Any], Callable[[Any], str]]:
+    """What parses a file of this suffix, and what writes one."""
+    form = _FORMS.get(path.suffix.lower())
+    if form is None:
+        raise RequestError(f"a config is a .yaml, .yml, .json or .toml file, got {path}")
+    return form
+
+
+def _refuse_null(value: Any, path: str) -> None:
+    if value is None:
+        raise ConfigError("TOML has no null; write YAML or JSON, or leave this parameter out", path)
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _refuse_null(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            _refuse_null(item, f"{path}[{place}]")
+
+
+def parse_json(text: str) -> Any:
+    """The plain data of a JSON text.
+
+    Raises:
+        ConfigError: if it is no JSON, or a key stands twice.
+    """
     try:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
@@ -92,7 +154,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _parse_toml(text: str) -> Any:
+def parse_toml(text: str) -> Any:
+    """The plain data of a TOML text.
+
+    Raises:
+        ConfigError: if it is no TOML.
+    """
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError
@@ -104,11 +171,11 @@ def _reason(error: BaseException) -> str:
     return "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
 
 
-_PARSERS: dict[str, Callable[[str], Any]] = {
-    ".yaml": parse_yaml,
-    ".yml": parse_yaml,
-    ".json": _parse_json,
-    ".toml": _parse_toml,
+_FORMS: Mapping[str, tuple[Callable[[str], Any], Callable[[Any], str]]] = {
+    ".yaml": (parse_yaml, to_yaml),
+    ".yml": (parse_yaml, to_yaml),
+    ".json": (parse_json, to_json),
+    ".toml": (parse_toml, to_toml),
 }
 
 

@@ -8,14 +8,13 @@ that contributions can be chosen for says which kind in its metadata. Not here: 
 from __future__ import annotations
 
 import datetime as dt
-import math
 from typing import Any
 
 import attrs
 from attrs import Attribute, field, frozen, validators
 
-from plurel.config.bounds import draws
-from plurel.config.choices import Choices, as_choices
+from plurel.config.bounds import Chooses, Day, Draws, DrawsWords, OneOf, Within
+from plurel.config.choices import Choices, as_choices, is_finite, unstructure
 from plurel.config.problems import PairError, keywords_only
 from plurel.errors import ConfigError
 
@@ -32,15 +31,16 @@ CONTRIBUTES = "plurel.kind"
 def contributions(*names: str, kind: str) -> Any:
     """A field that chooses among contributions of a kind: by default these, equally likely, or open."""
     metadata = {CONTRIBUTES: kind}
+    check = Chooses(kind)
     if not names:
         to_choices = attrs.Converter(_as_optional_choices, takes_field=True)
         return field(
-            default=None, converter=to_choices, validator=validators.optional(_check_names), metadata=metadata
+            default=None, converter=to_choices, validator=validators.optional(check), metadata=metadata
         )
     return field(
         default=Choices("set", names),
         converter=attrs.Converter(_as_choices, takes_field=True),
-        validator=_check_names,
+        validator=check,
         metadata=metadata,
     )
 
@@ -52,20 +52,36 @@ def kinds_of(params: type[attrs.AttrsInstance]) -> dict[str, str]:
     }
 
 
-def _choices(
-    kind: str,
-    *value: Any,
-    among: tuple[str, ...] = (),
-    low: float | None = None,
-    high: float | None = None,
-    integers: bool = False,
-    above: bool = False,
-) -> Any:
-    """A field that is drawn: from numbers within bounds, or from a fixed list of words."""
+def _choices(kind: str, *value: Any, within: Draws | None = None) -> Any:
+    """A field that is drawn from numbers."""
     return field(
         default=Choices(kind, value),
         converter=attrs.Converter(_as_choices, takes_field=True),
-        validator=_check_words(among) if among else draws(low, high, integers=integers, above=above),
+        validator=within or Draws(),
+    )
+
+
+def _words(*default: str, among: tuple[str, ...] = ()) -> Any:
+    """A field that is drawn from words: by default these, which are all there are unless others are given."""
+    return field(
+        default=Choices("set", default),
+        converter=attrs.Converter(_as_choices, takes_field=True),
+        validator=DrawsWords(among or default),
+    )
+
+
+def _number(default: float, low: float | None = None, high: float | None = None) -> Any:
+    """A field that is a number within bounds, both included."""
+    return field(default=default, converter=_as_float, validator=Within(low, high))
+
+
+def _integer(default: int | None, low: int = 1, high: int | None = None) -> Any:
+    """A field that is an integer within bounds, both included; None is one where it is the default."""
+    check = Within(low, high, integers=True)
+    return field(
+        default=default,
+        converter=unstructure,
+        validator=validators.optional(check) if default is None else check,
     )
 
 
@@ -80,61 +96,15 @@ def _as_optional_choices(value: Any, attribute: Attribute[Any]) -> Choices | Non
     return None if value is None else _as_choices(value, attribute)
 
 
-def _check_names(_: object, attribute: Attribute[Choices], choices: Choices) -> None:
-    for item in choices.value if choices.kind == "set" else (choices.kind,):
-        if choices.kind != "set" or not isinstance(item, str | dict):
-            kind = attribute.metadata[CONTRIBUTES]
-            raise ConfigError(f"this chooses among {kind} by name, got {item!r}", f".{attribute.name}")
-
-
-def _check_words(among: tuple[str, ...]) -> Any:
-    def check(_: object, attribute: Attribute[Choices], choices: Choices) -> None:
-        wrong = [item for item in choices.value if item not in among]
-        if choices.kind != "set" or wrong:
-            raise ConfigError(
-                f"this is a set of {', '.join(among)}; got {wrong[0] if wrong else choices.kind!r}",
-                f".{attribute.name}",
-            )
-
-    return check
-
-
-def _number(default: float, low: float | None = None, high: float | None = None) -> Any:
-    """A field that is a number within bounds, both included."""
-    return field(default=default, validator=_check_bounds((int, float), low, high))
-
-
-def _integer(default: int, low: int = 1) -> Any:
-    """A field that is an integer from a bound upwards."""
-    return field(default=default, validator=_check_bounds((int,), low, None))
-
-
-def _check_bounds(types: tuple[type, ...], low: float | None, high: float | None) -> Any:
-    words = "an integer" if types == (int,) else "a number"
-    if low is not None:
-        words += f" from {low}" + (" upwards" if high is None else f" to {high}")
-
-    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
-        fits = isinstance(value, types) and not isinstance(value, bool)
-        fits = fits and math.isfinite(value)
-        if not fits or (low is not None and value < low) or (high is not None and value > high):
-            raise ConfigError(f"this is {words}, got {value!r}", f".{attribute.name}")
-
-    return check
+def _as_float(value: Any) -> Any:
+    """A finite number as a float; anything else as it is, for the validator to refuse."""
+    value = unstructure(value)
+    return float(value) if is_finite(value) else value
 
 
 def _as_day(value: Any) -> Any:
     """A date or a datetime as `YYYY-MM-DD`; anything else as it is."""
     return value.strftime("%Y-%m-%d") if isinstance(value, dt.date) else value
-
-
-def _check_day(_: object, attribute: Attribute[str], value: Any) -> None:
-    try:
-        canonical = dt.date.fromisoformat(value).isoformat() == value
-    except (TypeError, ValueError):
-        canonical = False
-    if not canonical:
-        raise ConfigError(f"this is a day as in 1990-01-31, got {value!r}", f".{attribute.name}")
 
 
 @keywords_only
@@ -165,17 +135,17 @@ class DatabaseParams:
     table_layout_choices: Choices = contributions(
         "barabasi_albert", "reverse_random_tree", "watts_strogatz", kind="layouts"
     )
-    num_tables_choices: Choices = _choices("range", 3, 20, low=1, high=MOST_TABLES, integers=True)
+    num_tables_choices: Choices = _choices("range", 3, 20, within=Draws(1, MOST_TABLES, integers=True))
     num_rows_entity_table_choices: Choices = _choices(
-        "range", 500, 1000, low=1, high=MOST_ROWS, integers=True
+        "range", 500, 1000, within=Draws(1, MOST_ROWS, integers=True)
     )
     num_rows_activity_table_choices: Choices = _choices(
-        "range", 2000, 5000, low=1, high=MOST_ROWS, integers=True
+        "range", 2000, 5000, within=Draws(1, MOST_ROWS, integers=True)
     )
-    num_cols_choices: Choices = _choices("zipf_range", 3, 40, low=0, high=MOST_COLUMNS, integers=True)
-    min_timestamp: str = field(default="1990-01-01", converter=_as_day, validator=_check_day)
-    max_timestamp: str = field(default="2024-12-31", converter=_as_day, validator=_check_day)
-    column_nan_perc_choices: Choices = _choices("range", 0.01, 0.1, low=0, high=1)
+    num_cols_choices: Choices = _choices("zipf_range", 3, 40, within=Draws(0, MOST_COLUMNS, integers=True))
+    min_timestamp: str = field(default="1990-01-01", converter=_as_day, validator=Day())
+    max_timestamp: str = field(default="2024-12-31", converter=_as_day, validator=Day())
+    column_nan_perc_choices: Choices = _choices("range", 0.01, 0.1, within=Draws(0, 1))
     col_transform_choices: Choices = contributions(
         "identity", "rank_uniform", "log", "sqrt", "standardize", kind="transforms"
     )
@@ -185,12 +155,7 @@ class DatabaseParams:
     task_choices: Choices = contributions("autocomplete", kind="tasks")
     column_type_choices: Choices | None = contributions(kind="column_types")
     value_generator_choices: Choices | None = contributions(kind="value_generators")
-    category_collapse: str = field(default="boolean")
-
-    @category_collapse.validator
-    def _check_collapse(self, _: Attribute[str], value: str) -> None:
-        if value not in ("boolean", "none"):
-            raise ConfigError(f"this is boolean or none, got {value!r}", ".category_collapse")
+    category_collapse: str = field(default="boolean", validator=OneOf(("boolean", "none")))
 
     @max_timestamp.validator
     def _check_period(self, _: Attribute[str], value: str) -> None:
@@ -253,11 +218,9 @@ class SCMParams:
         "random_cauchy",
         kind="layouts",
     )
-    scm_col_node_perc_choices: Choices = _choices("range", 0.3, 0.9, low=0, above=True)
-    num_categories_choices: Choices = _choices("range", 2, 10, low=1, high=MOST_LABELS, integers=True)
-    col_stype_choices: Choices = _choices(
-        "set", "categorical", "numerical", among=("categorical", "numerical")
-    )
+    scm_col_node_perc_choices: Choices = _choices("range", 0.3, 0.9, within=Draws(0, above=True))
+    num_categories_choices: Choices = _choices("range", 2, 10, within=Draws(1, MOST_LABELS, integers=True))
+    col_stype_choices: Choices = _words("categorical", "numerical")
     initialization_choices: Choices = contributions(
         "kaiming_normal",
         "kaiming_uniform",
@@ -299,39 +262,39 @@ class SCMParams:
         "random_sines",
         kind="activations",
     )
-    node_noise_alpha_choices: Choices = _choices("range", 0.5, 5.0, low=0, above=True)
-    node_noise_beta_choices: Choices = _choices("range", 0.5, 5.0, low=0, above=True)
-    bi_hsbm_levels_choices: Choices = _choices("range", 1, 5, low=0, integers=True)
-    bi_hsbm_clusters_per_level_choices: Choices = _choices("range", 1, 3, low=1, integers=True)
-    ts_trend_alpha_choices: Choices = _choices("range", 0.0, 2.0)
+    node_noise_alpha_choices: Choices = _choices("range", 0.5, 5.0, within=Draws(0, above=True))
+    node_noise_beta_choices: Choices = _choices("range", 0.5, 5.0, within=Draws(0, above=True))
+    bi_hsbm_levels_choices: Choices = _choices("range", 1, 5, within=Draws(0, integers=True))
+    bi_hsbm_clusters_per_level_choices: Choices = _choices("range", 1, 3, within=Draws(1, integers=True))
+    ts_trend_alpha_choices: Choices = _choices("range", 0.0, 2.0, within=Draws(0))
     activity_table_ts_trend_scale_choices: Choices = _choices("set", -1.0, 1.0)
     entity_table_ts_trend_scale: float = _number(0.0)
     ts_cycle_freq_perc_choices: Choices = _choices(
-        "set", 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, low=0, above=True
+        "set", 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, within=Draws(0, above=True)
     )
     activity_table_ts_cycle_scale_choices: Choices = _choices("set", -1.0, 1.0)
     entity_table_ts_cycle_scale: float = _number(0.0)
     activity_table_ts_noise_scale: float = _number(0.05, low=0)
     entity_table_ts_noise_scale: float = _number(1.0, low=0)
-    ts_ar_rho_choices: Choices = _choices("range", 0.0, 0.9)
-    ts_value_scale_choices: Choices = _choices("set", 0.01, 0.1, 1.0, 10.0, 100.0, low=0)
+    ts_ar_rho_choices: Choices = _choices("range", 0.0, 0.9, within=Draws(-1, 1, above=True, below=True))
+    ts_value_scale_choices: Choices = _choices("set", 0.01, 0.1, 1.0, 10.0, 100.0, within=Draws(0))
     propagation_agg_choices: Choices = contributions(
         "sum", "max", "product", "logsumexp", kind="aggregations"
     )
     mlp_in_dim: int = _integer(1)
     mlp_out_dim: int = _integer(1)
     mlp_emb_dim: int = _integer(32)
-    mlp_num_layers_choices: Choices = _choices("range", 2, 4, low=2, integers=True)
-    mlp_weight_density_choices: Choices = _choices("range", 0.3, 1.0, low=0, high=1, above=True)
+    mlp_num_layers_choices: Choices = _choices("range", 2, 4, within=Draws(2, integers=True))
+    mlp_weight_density_choices: Choices = _choices("range", 0.3, 1.0, within=Draws(0, 1, above=True))
     source_gen_type_choices: Choices = contributions(
         "ts", "uniform", "gaussian", "beta", "mixed", kind="sources"
     )
-    source_beta_alpha_choices: Choices = _choices("range", 0.5, 5.0, low=0, above=True)
-    source_beta_beta_choices: Choices = _choices("range", 0.5, 5.0, low=0, above=True)
-    propagation_mode_choices: Choices = _choices("set", "type_eager", among=("type_eager", "type_lazy"))
-    cat_label_permute_prob_choices: Choices = _choices("range", 0.3, 1.0, low=0, high=1)
-    cat_label_reverse_prob_choices: Choices = _choices("range", 0.2, 0.8, low=0, high=1)
-    propagate_batch_size: int | None = None
+    source_beta_alpha_choices: Choices = _choices("range", 0.5, 5.0, within=Draws(0, above=True))
+    source_beta_beta_choices: Choices = _choices("range", 0.5, 5.0, within=Draws(0, above=True))
+    propagation_mode_choices: Choices = _words("type_eager", among=("type_eager", "type_lazy"))
+    cat_label_permute_prob_choices: Choices = _choices("range", 0.3, 1.0, within=Draws(0, 1))
+    cat_label_reverse_prob_choices: Choices = _choices("range", 0.2, 0.8, within=Draws(0, 1))
+    propagate_batch_size: int | None = _integer(None)
     noise_choices: Choices = contributions("beta", kind="noises")
     mechanism_choices: Choices = contributions("mlp", kind="mechanisms")
 
@@ -356,17 +319,15 @@ class DAGParams:
 
     ba_sink_edge_dropout: float = _number(0.4, low=0, high=1)
     ba_flip_leaf_edge_prob: float = _number(0.0, low=0, high=1)
-    ba_max_in_degree: int = _integer(4)
     ba_m: int = _integer(2)
-    er_p_choices: Choices = _choices("range", 0.3, 0.8)
-    ws_rewire_p_choices: Choices = _choices("range", 0.1, 0.3)
-    layered_depth_choices: Choices = _choices("range", 2, 8)
+    ba_max_in_degree: int = _integer(4)
+    er_p_choices: Choices = _choices("range", 0.3, 0.8, within=Draws(0, 1))
+    ws_rewire_p_choices: Choices = _choices("range", 0.1, 0.3, within=Draws(0, 1))
+    layered_depth_choices: Choices = _choices("range", 2, 8, within=Draws(2, integers=True))
     layered_edge_dropout_p: float = _number(0.1, low=0, high=1)
-    edge_weight_dist_choices: Choices = _choices(
-        "set",
-        "gaussian",
-        "lognormal",
-        "cauchy",
-        "uniform",
-        among=("gaussian", "lognormal", "cauchy", "uniform"),
-    )
+    edge_weight_dist_choices: Choices = _words("gaussian", "lognormal", "cauchy", "uniform")
+
+    @ba_max_in_degree.validator
+    def _check_in_degree(self, _: Attribute[int], value: int) -> None:
+        if value < self.ba_m:
+            raise PairError(f"this is at least ba_m {self.ba_m}, got {value}", ".ba_max_in_degree")
