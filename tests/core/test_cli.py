@@ -17,7 +17,7 @@ from cyclopts import App
 
 from plurel import _siblings
 from plurel.cli import frame, main, output
-from plurel.cli.errors import report
+from plurel.cli.errors import Terminated, report
 from plurel.cli.output import Progress, reporter
 from plurel.errors import ConfigError, DatabaseError, NotInstalledError, PluginError, UnknownNameError
 from plurel.plugins import Entry, Ledger, PluginRow, get_ledger, records
@@ -175,6 +175,7 @@ ERRORS = [
     (StoreError("table t lacks a key", table="t"), 1, "error: table t lacks a key"),
     (PermissionError(13, "Permission denied", "/root/x"), 1, "error: Permission denied: /root/x"),
     (KeyboardInterrupt(), 130, "interrupted"),
+    (Terminated(), 143, "terminated"),
     (ZeroDivisionError("by zero"), 1, f"error: ZeroDivisionError: by zero ({UNFORESEEN})"),
 ]  # fmt: skip
 

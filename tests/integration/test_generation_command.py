@@ -15,6 +15,7 @@ import pytest
 from plurel import Config
 from plurel.cli import main
 from plurel.generation.batch import make, plan
+from plurel.places import held
 
 TINY = [
     "--num-proc=1",
@@ -116,6 +117,14 @@ def test_what_another_run_has_made_meanwhile_stays(tmp_path):
     first = make(jobs[0])
     assert not first.reused
     assert make(jobs[0]) == attrs.evolve(first, reused=True)
+
+
+def test_the_second_of_two_runs_into_one_place_says_so_at_once(tmp_path, capsys):
+    with held(tmp_path, "databases"):
+        code, _, said = generate(capsys, "--out", tmp_path)
+    assert code == 2
+    assert "another process is writing databases to" in said
+    assert "generating" not in said
 
 
 def test_a_place_for_no_directory_is_refused_before_any_work(tmp_path, capsys):

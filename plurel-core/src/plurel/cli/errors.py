@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from cyclopts import CycloptsError
 
 INTERRUPTED = 130
+TERMINATED = 143
 FAILED = 1
 REQUEST_WRONG = 2
 
 _PLACES = ("file", "table", "column", "row")
+
+
+class Terminated(KeyboardInterrupt):
+    """The system asked the command to end (SIGTERM): work stops and cleans up as after an interrupt."""
 
 
 def report(error: BaseException, *, as_json: bool = False) -> int:
@@ -37,7 +42,7 @@ def report(error: BaseException, *, as_json: bool = False) -> int:
     if isinstance(error, BrokenPipeError):  # the reader has left, and needs no word of it
         return FAILED
     words, code = _told(error)
-    sys.stderr.write(words + "\n" if code == INTERRUPTED else f"error: {words}\n")
+    sys.stderr.write(words + "\n" if code in (INTERRUPTED, TERMINATED) else f"error: {words}\n")
     if as_json:
         sys.stdout.write(json.dumps({"error": words, "exit_code": code}, indent=2) + "\n")
     return code
@@ -45,6 +50,8 @@ def report(error: BaseException, *, as_json: bool = False) -> int:
 
 def _told(error: BaseException) -> tuple[str, int]:
     """The error as one paragraph, and its exit code."""
+    if isinstance(error, Terminated):
+        return "terminated", TERMINATED
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", INTERRUPTED
     if isinstance(error, PlurelError):

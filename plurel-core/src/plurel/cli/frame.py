@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from plurel import _siblings
 from plurel.cli import errors
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what follows `plurel`; those of the process by default.
 
     Returns:
-        The exit code: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted.
+        The exit code: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted, 143 terminated.
     """
     _open_closed_streams()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
@@ -88,10 +88,14 @@ def _open_closed_streams() -> None:
 @contextmanager
 def _interrupted_by_termination() -> Iterator[None]:
     """A request to end is an interrupt, so that work cleans up after itself; only a main thread gets any."""
+
+    def terminate(*_: object) -> NoReturn:
+        raise errors.Terminated
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     finally:

@@ -63,15 +63,9 @@ def plan(out: Path, config: Config, seeds: Sequence[int]) -> tuple[list[Job], li
         seeds: one database each.
 
     Raises:
-        RequestError: where a directory of that name holds anything else, or `out` is none and cannot be made.
+        RequestError: where a directory of that name holds anything else.
     """
     resolved = resolve(config, get_ledger())
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(
-            f"databases cannot go to {out}: {error.strerror}; expected a directory, or a place to make one"
-        ) from error
     jobs: list[Job] = []
     made: list[Made] = []
     for seed in seeds:

@@ -16,7 +16,9 @@ from cyclopts import App, Parameter, validators
 from plurel.cli.config import load
 from plurel.cli.numbers import whole
 from plurel.cli.output import reporter
+from plurel.config import resolve
 from plurel.generation.batch import Made, make, plan
+from plurel.places import held
 from plurel.plugins import get_ledger
 
 app = App(name="generate", help="Generate relational databases from a config and seeds.")
@@ -63,16 +65,18 @@ def generate(
     params = {} if num_proc is None else {"num_proc": num_proc}
     runner = ledger.find("executors", executor).build(params)
     chosen = load(config, preset, assignments)
-    jobs, made = plan(out, chosen, range(seed_offset, seed_offset + num_dbs))
-    if made:
-        say.say(f"{len(made)} of {num_dbs} databases are there already")
-    if jobs:
-        with say.progress("generating databases", len(jobs)) as bar:
-            for database in runner.map(make, jobs):
-                made.append(database)
-                bar.advance(words=f"generated {database.path.name}")
-    made.sort(key=lambda database: database.seed)
-    stores = None if packer is None else _pack(packer, made, out / "stores")
+    resolve(chosen, ledger)  # a config that is wrong makes no directory
+    with held(out, "databases"):
+        jobs, made = plan(out, chosen, range(seed_offset, seed_offset + num_dbs))
+        if made:
+            say.say(f"{len(made)} of {num_dbs} databases are there already")
+        if jobs:
+            with say.progress("generating databases", len(jobs)) as bar:
+                for database in runner.map(make, jobs):
+                    made.append(database)
+                    bar.advance(words=f"generated {database.path.name}")
+        made.sort(key=lambda database: database.seed)
+        stores = None if packer is None else _pack(packer, made, out / "stores")
     say.emit({"databases": [_document(database) for database in made], "stores": stores})
     say.table(
         f"databases in {out}",

@@ -109,8 +109,8 @@ def generate(
     )
     planned = draw_schema(parts, stream, typed=rules.typed)
     structure = draw_structure(planned, period, parts, stream)
-    with tempfile.TemporaryDirectory(prefix="plurel-") as scratch, threadpool_limits(1, user_api="blas"):
-        values = make_values(planned, structure, parts, stream, Path(scratch), order=order, progress=progress)
+    with threadpool_limits(1, user_api="blas"):
+        values = make_values(planned, structure, parts, stream, _scratch(), order=order, progress=progress)
         records = {
             table.name: _record(values[table.name], rules, parts, stream / "table" / table.name)
             for table in planned
@@ -168,13 +168,13 @@ def intervene(generated: Generated, parts: Parts, column: str, value: float) -> 
     """
     _check_held(generated, column, value)
     table, _, name = column.rpartition(".")
-    with tempfile.TemporaryDirectory(prefix="plurel-") as scratch, threadpool_limits(1, user_api="blas"):
+    with threadpool_limits(1, user_api="blas"):
         values = make_values(
             generated.planned,
             generated.structure,
             parts,
             Stream(generated.seed),
-            Path(scratch),
+            _scratch(),
             do={table: {name: value}},
             summaries={own: record.summary for own, record in generated.records.items()},
         )
@@ -212,6 +212,11 @@ def propose_tasks(generated: Generated, parts: Parts) -> list[TaskDefinition]:
         ):
             tasks += proposer.propose(request)
     return tasks
+
+
+def _scratch() -> Path:
+    """Where columns in the making lie."""
+    return Path(tempfile.gettempdir())
 
 
 def _record(made: TableValues, rules: SurfaceRules, parts: Parts, stream: Stream) -> TableRecord:

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
 from typing import TypeVar
@@ -69,7 +70,9 @@ class Processes:
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start)
         with pool:
             try:
-                for future in as_completed([pool.submit(_work, function, job) for job in waiting]):
+                with _held_back():
+                    futures = [pool.submit(_work, function, job) for job in waiting]
+                for future in as_completed(futures):
                     yield future.result()
             except (KeyboardInterrupt, GeneratorExit):
                 for worker in set(active_children()) - others:
@@ -85,6 +88,8 @@ class Processes:
                 pool.shutdown(wait=True, cancel_futures=True)
 
 
+_GRACE = 5.0
+"""Seconds that a job may take to clean up when nobody waits for it any more."""
 _working = threading.Event()
 """In a started process: a job is being done."""
 _stopped = threading.Event()
@@ -93,10 +98,28 @@ _orphaned = threading.Event()
 """In a started process: nobody waits for it any more."""
 
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Inside, requests to stop wait; processes started here keep them waiting until they can obey cleanly."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start() -> None:
     """A new process: plugins that do not load are its starter's affair, and it never outlives its starter."""
-    signal.signal(signal.SIGINT, _stop)
-    signal.signal(signal.SIGTERM, _stop)
+    for stop in _STOPS:
+        signal.signal(stop, _stop)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     warnings.filterwarnings("ignore", category=PluginWarning)
     threading.Thread(target=_follow_starter, daemon=True).start()
 
@@ -117,6 +140,8 @@ def _follow_starter() -> None:
     if not _working.is_set():
         os._exit(1)
     os.kill(os.getpid(), signal.SIGINT)
+    threading.Event().wait(_GRACE)
+    os._exit(1)
 
 
 def _work(function: Callable[[J], R], job: J) -> R:

@@ -1,10 +1,13 @@
 """Columns of a table in memory-mapped files, written block by block and read by the table's children.
 
-Not a format: the files live as long as one generation and are never read by another process.
+Not a format: the files have no names, so that they live exactly as long as they are used, whatever ends the
+process.
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,19 +20,23 @@ class ScratchColumns(Mapping[str, NDArray[Any]]):
     """Whole columns by name, each a contiguous row of one file a dtype.
 
     Args:
-        path: start of the files' names; the dtype is appended.
+        folder: where the files lie.
         rows: number of rows, at least 1.
         dtypes: dtype of each column, in order.
+
+    Raises:
+        OSError: there is no room for them.
     """
 
-    def __init__(self, path: Path, rows: int, dtypes: Mapping[str, np.dtype[Any]]) -> None:
+    def __init__(self, folder: Path, rows: int, dtypes: Mapping[str, np.dtype[Any]]) -> None:
         self._columns: dict[str, NDArray[Any]] = dict.fromkeys(dtypes, np.empty(0))
-        self._files: list[Path] = []
         for dtype in sorted(set(dtypes.values()), key=str):
             names = [name for name, own in dtypes.items() if own == dtype]
-            file = path.with_name(f"{path.name}.{dtype}")
-            self._files.append(file)
-            store = np.memmap(file, dtype=dtype, mode="w+", shape=(len(names), rows))
+            with tempfile.TemporaryFile(dir=folder) as file:
+                if hasattr(os, "posix_fallocate"):
+                    # Without room of its own a mapped file kills the process when the disk is full.
+                    os.posix_fallocate(file.fileno(), 0, len(names) * rows * dtype.itemsize)
+                store = np.memmap(file, dtype=dtype, mode="w+", shape=(len(names), rows))
             self._columns.update(zip(names, store, strict=True))
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -53,5 +60,3 @@ class ScratchColumns(Mapping[str, NDArray[Any]]):
     def discard(self) -> None:
         """Give the files' space back; the columns must not be used any more."""
         self._columns.clear()
-        for file in self._files:
-            file.unlink()

@@ -72,7 +72,7 @@ def make_values(
         structure: their keys and times.
         parts: the run's choices.
         stream: the database's stream.
-        scratch: an empty directory for memory-mapped columns.
+        scratch: a directory for memory-mapped columns.
         order: names of the tables in any order that has parents first; the schema's own by default.
         do: columns held at a value, by table and column.
         summaries: by table, what to fit to instead of what the blocks tell: an intervention changes causes,
@@ -104,7 +104,7 @@ def make_values(
                 table,
                 plan,
                 structure.links[name],
-                scratch / name,
+                scratch,
                 do=(do or {}).get(name, {}),
                 summary=None if summaries is None else summaries[name],
             )
@@ -150,7 +150,7 @@ def _run(
     table: Table,
     plan: TablePlan,
     links: Mapping[str, NDArray[np.int64]],
-    path: Path,
+    scratch: Path,
     *,
     do: Mapping[str, float],
     summary: Any,
@@ -169,7 +169,7 @@ def _run(
     first = plan.raw(requests[0])
     _check_block(model, table, first, requests[0], {})
     raw_dtypes = {column.name: first[column.name].dtype for column in plan.columns}
-    raw = ScratchColumns(path.with_suffix(".raw"), table.rows, raw_dtypes)
+    raw = ScratchColumns(scratch, table.rows, raw_dtypes)
     summaries = []
     for request in requests:
         block = plan.raw(request) if request.index else first
@@ -181,7 +181,7 @@ def _run(
         summary = reduce(plan.merge, summaries)
     fitted = plan.fit(summary)
     dtypes = {column.name: _DTYPES[column.kind] for column in plan.columns}
-    values = ScratchColumns(path, table.rows, dtypes)
+    values = ScratchColumns(scratch, table.rows, dtypes)
     for request in requests:
         block = fitted.apply(raw.read(request.start, request.stop), request)
         _check_block(model, table, block, request, dtypes)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from plurel.errors import DatabaseError, RequestError
+from plurel.places import draft, sync
 from plurel.relbench_io.directory import SPLITS, TASKS_KEY
 from plurel.relbench_io.frames import keyed, write_parquet
 from plurel.relbench_io.moments import iso, microseconds
@@ -74,9 +73,7 @@ def write_directory(
     for table in schema:
         if table.name.lower() in _RESERVED:
             raise DatabaseError(f"a table must not be named {table.name!r}: the name is reserved")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.parent / f".{target.name}.{uuid.uuid4().hex[:12]}"
-    try:
+    with draft(target) as scratch:
         _write(scratch, name, tables, schema, val_timestamp, test_timestamp, tasks, description)
         notes = _notes(columns or {}, tasks)
         if notes:
@@ -87,10 +84,7 @@ def write_directory(
             (scratch / "plurel.json").write_text(text, encoding="utf-8")
         _sync(scratch)
         _place(scratch, target)
-        _sync_path(target.parent)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
+        sync(target.parent)
     return target
 
 
@@ -252,13 +246,5 @@ def _sync(root: Path) -> None:
     """Bring a tree to the disk before it gets its name."""
     for folder, _, files in os.walk(root):
         for file in files:
-            _sync_path(Path(folder) / file)
-        _sync_path(Path(folder))
-
-
-def _sync_path(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            sync(Path(folder) / file)
+        sync(Path(folder))

@@ -1,0 +1,147 @@
+"""Places that work goes to: held by one process at a time, and cleared of what dead ones began there.
+
+A lock here is the operating system's, on the directory itself (`flock`): it ends with its process, whatever
+ends that, and leaves no file behind. Where there are no such locks (Windows, some network file systems),
+nobody is kept out and nothing is cleared. Not here: what is written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from plurel.errors import RequestError
+
+if sys.platform != "win32":
+    import fcntl
+
+_DRAFT = re.compile(r"\..+\.unfinished-[0-9a-f]{12}")
+
+
+@contextmanager
+def held(directory: Path, what: str) -> Iterator[None]:
+    """Hold a directory for as long as one works in it; it is made if it is not there.
+
+    Drafts that dead processes left in it are removed.
+
+    Args:
+        directory: where the work goes.
+        what: what goes there, as errors call it.
+
+    Raises:
+        RequestError: where another process holds it, or it is no directory and none can be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"{what} cannot go to {directory}: {error.strerror}; expected a directory, or a place to make one"
+        ) from error
+    handle = _open(directory)
+    try:
+        if handle is not None and _lock(handle) is False:
+            raise RequestError(
+                f"another process is writing {what} to {directory}; wait for it, or choose another directory"
+            )
+        clear(directory)
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+@contextmanager
+def draft(target: Path) -> Iterator[Path]:
+    """A hidden directory beside a target, to fill and then to rename; it is gone afterwards.
+
+    Drafts beside it whose processes are dead are removed first.
+
+    Args:
+        target: the directory that shall be.
+
+    Yields:
+        The draft, which is there and empty.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    clear(target.parent)
+    path, handle = _new(target)
+    try:
+        yield path
+    finally:
+        # One that was renamed is not there any more; failing to remove one must not hide the reason.
+        shutil.rmtree(path, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def clear(directory: Path) -> None:
+    """Remove the drafts in a directory that no living process holds."""
+    with os.scandir(directory) as entries:
+        found = [Path(entry.path) for entry in entries if _DRAFT.fullmatch(entry.name)]
+    for path in found:
+        handle = _open(path)
+        if handle is None:
+            continue
+        try:
+            if _lock(handle) and _is(path, handle):
+                shutil.rmtree(path, ignore_errors=True)
+        finally:
+            os.close(handle)
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a directory, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _new(target: Path) -> tuple[Path, int | None]:
+    """A draft of our own; one that was cleared by another process before we held it is made again."""
+    while True:
+        path = target.parent / f".{target.name}.unfinished-{uuid.uuid4().hex[:12]}"
+        path.mkdir()
+        handle = _open(path)
+        if handle is None and path.exists():
+            return path, None
+        if handle is not None:
+            if _lock(handle) is not False and _is(path, handle):
+                return path, handle
+            os.close(handle)
+
+
+def _open(path: Path) -> int | None:
+    """The directory, opened; None where it is not there, or a system has no such handles."""
+    if sys.platform != "win32":
+        with suppress(OSError):
+            return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    return None
+
+
+def _lock(handle: int) -> bool | None:
+    """True: it is ours; False: it is another's; None: locks do not exist here."""
+    if sys.platform == "win32":
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _is(path: Path, handle: int) -> bool:
+    """Whether a path still names the directory that was opened."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except OSError:
+        return False

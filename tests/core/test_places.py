@@ -1,0 +1,77 @@
+"""Places that work goes to: one process at a time, and no drafts of dead ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from plurel.errors import RequestError
+from plurel.places import clear, draft, held
+
+pytest.importorskip("fcntl", reason="locks of directories are POSIX")
+
+HOLD = """
+import sys
+from pathlib import Path
+from plurel.places import draft, held
+with {what}:
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def holding(what: str) -> subprocess.Popen[bytes]:
+    """Another process that holds a place until it is killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD.format(what=what)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"held\n"
+    return process
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def test_a_place_is_held_by_one_process_at_a_time_and_free_when_that_is_dead(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    other = holding(f"held(Path({str(out)!r}), 'databases')")
+    with (
+        pytest.raises(RequestError, match=f"another process is writing databases to {out}"),
+        held(out, "databases"),
+    ):
+        pass
+    kill(other)
+    with held(out, "databases"):
+        assert list(out.iterdir()) == []
+
+
+def test_drafts_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    other = holding(f"draft(Path({str(tmp_path)!r}, 'shop'))")
+    (left,) = tmp_path.iterdir()
+    (left / "file").touch()
+    clear(tmp_path)
+    assert (left / "file").exists()
+    kill(other)
+    (tmp_path / ".mine").mkdir()
+    with draft(tmp_path / "school") as mine:
+        assert {path.name for path in tmp_path.iterdir()} == {".mine", mine.name}
+    assert [path.name for path in tmp_path.iterdir()] == [".mine"]
+
+
+def test_a_draft_becomes_the_target_by_its_name_alone(tmp_path: Path) -> None:
+    with draft(tmp_path / "shop") as path:
+        (path / "file").touch()
+        path.rename(tmp_path / "shop")
+    assert [path.name for path in tmp_path.rglob("*")] == ["shop", "file"]
+
+
+def test_a_place_that_cannot_be_is_a_wrong_request(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RequestError, match="expected a directory"), held(tmp_path / "file" / "x", "stores"):
+        pass
