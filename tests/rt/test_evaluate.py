@@ -113,6 +113,13 @@ def test_scores_stand_beside_baselines_on_the_same_rows(
     assert float(lines[0]["label"]) == good.predictions.predicted[0]
 
 
+def test_nothing_is_learned_from_labels_that_were_not_known(trained: Path, shop_store: Path) -> None:
+    """On the train split baselines would answer from the labels that they are asked for."""
+    for score in evaluate(trained, shop_store, rows=Rows(split="train")):
+        assert score.model is not None
+        assert (score.trivial, score.tree, score.tree_rows) == (None, None, 0)
+
+
 def test_what_cannot_be_scored_is_said(trained: Path, shop_store: Path) -> None:
     with pytest.raises(UnknownNameError, match="no task 'visits'; its tasks are: visits-sales, visits-good"):
         evaluate(trained, shop_store, tasks=["visits"])

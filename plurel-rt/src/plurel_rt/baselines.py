@@ -1,8 +1,9 @@
 """What a zero-shot score has to stand beside: the trivial predictor, and trees trained on the task.
 
 Both obey the rule that contexts obey: a row, and a column's cell, that is not known at the cutoff is not
-there. The trees see the cells of the entity's own row and of its parents, as the store holds them
-(standardised numbers, categories by number); history, siblings and text are beyond them. Not here: metrics.
+there; a label that is not known at the first moment to be predicted is not learned from. The trees see the
+cells of the entity's own row and of its parents: numbers, categories and texts by number, moments by how long
+ago they were. History and siblings are beyond them, as are labels of other splits. Not here: metrics.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from plurel_sampler import ALWAYS, NEVER
+
 if TYPE_CHECKING:
     from plurel_sampler import Store, TableInfo
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 TREE_ROWS = 50_000
-"""The trees learn from this many training rows at most: the latest."""
+"""The trees learn from this many training rows at most, evenly spread over their times."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -47,9 +50,13 @@ def trivial(train_labels: F64, binary: bool, rows: int) -> F64:
         train_labels: `[m]` labels of the train split.
         binary: whether they are 0 and 1.
         rows: how many predictions.
+
+    Returns:
+        `[rows]`; NaN where there is no label to learn from.
     """
-    value = train_labels.mean() if binary else np.median(train_labels)
-    return np.full(rows, value)
+    if len(train_labels) == 0:
+        return np.full(rows, np.nan)
+    return np.full(rows, train_labels.mean() if binary else np.median(train_labels))
 
 
 @frozen(kw_only=True, eq=False)
@@ -73,15 +80,56 @@ def labels(store: Store, task: str) -> F64:
 
 
 def cutoffs(store: Store, task: str) -> I64:
-    """When each label row is to be predicted, `[rows]` microseconds; in the far future without times."""
-    column = store.tasks[task].time_column
-    if column is None:
-        return np.full(store.tables[task].rows, np.iinfo(np.int64).max)
-    return store.column_times(task, column)
+    """When each label row is to be predicted, `[rows]` microseconds, as the sampler has it.
+
+    That is its timestamp; in a task without timestamps, when the entity's row is known; where neither has a
+    time, the end of the row's split.
+    """
+    moments = _moments(store, task)
+    ends = np.full(len(moments), NEVER - 1)
+    splits = store.tasks[task].splits
+    for rows, end in ((splits.get("train"), "val_timestamp"), (splits.get("val"), "test_timestamp")):
+        if rows is not None and store.info[end] is not None:
+            ends[slice(*rows)] = store.info[end]
+    return np.where((moments == ALWAYS) | (moments == NEVER), ends, moments)
+
+
+def _moments(store: Store, task: str) -> I64:
+    """The time of each label row or, in a task without times, its entity's; `ALWAYS` or `NEVER` if none."""
+    info = store.tasks[task]
+    if info.time_column is not None:
+        return store.column_times(task, info.time_column)
+    entity = store.parent_ids(task, info.entity_column)
+    return _take(store.known_times(info.entity_table), entity, ALWAYS)
+
+
+def train_rows(store: Store, task: str, rows: I64) -> I64:
+    """The label rows of the train split that may be learned from to predict others, earliest first.
+
+    Those are the labelled ones that are not predicted themselves and whose label is known when the first of
+    `rows` is to be predicted; labels that hang on no time at all always are.
+
+    Args:
+        store: a packed store.
+        task: one of its tasks.
+        rows: `[n]` rows of the task's table that are to be predicted.
+
+    Returns:
+        `[m]` rows of the task's table; none where `rows` begin before the first label is known.
+    """
+    cutoff = cutoffs(store, task)
+    known = np.where(_moments(store, task) == ALWAYS, ALWAYS, store.known_times(task))
+    train = np.arange(*store.tasks[task].splits.get("train", (0, 0)), dtype=np.int64)
+    may = ~np.isnan(labels(store, task)[train]) & (known[train] <= cutoff[rows].min(initial=NEVER))
+    train = np.setdiff1d(train[may], rows)
+    return train[np.argsort(cutoff[train], kind="stable")]
 
 
 def entity_features(store: Store, task: str, rows: I64) -> Features:
     """The cells of each label row's entity, and of the entity's parents, that are known at its cutoff.
+
+    A datetime is the time from it to the cutoff, in standard deviations of its column: trees can make nothing
+    of dates that are later than all they learned from.
 
     Args:
         store: a packed store.
@@ -103,15 +151,15 @@ def entity_features(store: Store, task: str, rows: I64) -> Features:
             names.append(f"{prefix}{column}")
             values.append(cells)
 
+    known = store.known_times(entity_table.name)
+    entity = np.where(_take(known, entity, NEVER) <= cutoff, entity, -1)  # an unknown row has unknown parents
     add("", entity_table, entity, np.ones(len(rows), dtype=bool))
-    moment = store.known_times(entity_table.name)
     for key, parent_name in entity_table.foreign_keys.items():
-        parent = store.tables[parent_name]
         at = _take(store.parent_ids(entity_table.name, key), entity, -1)
-        same_moment = np.zeros(len(rows), dtype=bool)
-        if parent is entity_table:
-            same_moment = _take(moment, at, 0) == _take(moment, entity, 1)
-        add(f"{key}.", parent, at, same_moment)
+        told = at == entity
+        if entity_table.time_column is not None and parent_name == entity_table.name:
+            told |= _take(known, at, NEVER) == cutoff
+        add(f"{key}.", store.tables[parent_name], at, told)
     return Features(
         names=tuple(names), values=np.column_stack(values) if values else np.empty((len(rows), 0))
     )
@@ -126,6 +174,8 @@ def _known_cells(store: Store, table: TableInfo, at: I64, cutoff: I64) -> Iterat
             cells = np.where(ids >= 0, ids, np.nan)
         else:
             cells = _take(store.column_values(table.name, name), at, np.nan).astype(np.float64)
+            if column.encoding == "datetime":  # rounded as cells are, so that equal moments are 0 apart
+                cells = ((cutoff - column.mean) / column.std).astype(np.float32) - cells
         known = row_known
         if column.known_at is not None:
             known = row_known & (_take(store.column_times(table.name, column.known_at), at, 0) <= cutoff)
@@ -134,7 +184,9 @@ def _known_cells(store: Store, table: TableInfo, at: I64, cutoff: I64) -> Iterat
 
 def _take(array: NDArray[Any], at: I64, missing: float) -> NDArray[Any]:
     """`array[at]`, `missing` where `at` is -1."""
-    return np.where(at >= 0, array[at], array.dtype.type(missing))
+    taken = np.full(len(at), missing, dtype=array.dtype)
+    taken[at >= 0] = array[at[at >= 0]]
+    return taken
 
 
 def trees(store: Store, task: str, rows: I64) -> TreeBaseline:
@@ -145,19 +197,15 @@ def trees(store: Store, task: str, rows: I64) -> TreeBaseline:
         task: a binary or regression task of it.
         rows: `[n]` rows of the task's table to predict.
     """
-    info = store.tasks[task]
-    truth = labels(store, task)
-    first, last = info.splits["train"]
-    train = np.arange(first, last, dtype=np.int64)
-    train = train[~np.isnan(truth[train])]
-    latest = np.argsort(cutoffs(store, task)[train], kind="stable")[-TREE_ROWS:]
-    train = train[latest]
+    train = train_rows(store, task, rows)
+    if len(train) > TREE_ROWS:
+        train = train[np.arange(TREE_ROWS) * len(train) // TREE_ROWS]
     known = entity_features(store, task, train)
     predicted = fit_trees(
         known.values,
-        truth[train],
+        labels(store, task)[train],
         entity_features(store, task, rows).values,
-        binary=info.task_type == "binary_classification",
+        binary=store.tasks[task].task_type == "binary_classification",
     )
     return TreeBaseline(predicted=predicted, train_rows=len(train), features=known.names)
 
@@ -172,12 +220,14 @@ def fit_trees(train: F64, labels: F64, rows: F64, binary: bool) -> F64:
         binary: probabilities of True by log loss; otherwise values by absolute error, which nMAE measures.
 
     Returns:
-        `[n]`; the trivial prediction where there is nothing to learn from: no features, or one class.
+        `[n]`; the trivial prediction where there is too little to learn from: no features, labels that are
+        all alike, or a class that was met once only.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     known = ~np.isnan(train).all(axis=0)
-    if not known.any() or len(np.unique(labels)) < 2:
+    kinds, counts = np.unique(labels, return_counts=True)
+    if not known.any() or len(kinds) < 2 or (binary and counts.min() < 2):
         return trivial(labels, binary, len(rows))
     if binary:
         classifier = HistGradientBoostingClassifier(random_state=0)

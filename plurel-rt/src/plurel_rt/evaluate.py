@@ -78,10 +78,11 @@ class TaskScore:
         metric: `AUROC` (more is better) or `nMAE` (less is better).
         rows: number of rows scored.
         contexts: contexts that each of the model's predictions is the mean of.
-        model: the checkpoint's score, without having seen a label row of this database in training. None
-            where the metric is undefined: only one class among the rows, or no spread of the training labels.
+        model: the checkpoint's score, without any training on this task: zero-shot, unless the store is one
+            of those that it was trained on. None where the metric is undefined: only one class among the
+            rows, or no spread of the training labels.
         trivial: predicting the training labels' mean (binary) or median (regression) everywhere. None without
-            any, as for `tree`.
+            any that may be learned from, as for `tree`.
         tree: gradient-boosted trees, trained on this task.
         tree_rows: how many training rows the trees had; the model had none.
         predictions: what was scored.
@@ -283,14 +284,15 @@ def score_task(
     predictions = predict_task(model, info, store, task, rows, on_progress)
     description = store.tasks[task]
     metric = METRIC[description.task_type]
-    first, last = description.splits.get("train", (0, 0))
-    train = baselines.labels(store, task)[first:last]
+    labels = baselines.labels(store, task)
+    train = labels[slice(*description.splits.get("train", (0, 0)))]
     train = train[~np.isnan(train)]
+    known = labels[baselines.train_rows(store, task, predictions.rows)]
     with on_progress(f"fitting trees on {task}", 1) if on_progress else nullcontext() as bar:
         trees = baselines.trees(store, task, predictions.rows)
         if bar is not None:
             bar.advance()
-    flat = baselines.trivial(train, metric == "AUROC", len(predictions.rows))
+    flat = baselines.trivial(known, metric == "AUROC", len(predictions.rows))
     spread = float(train.std(ddof=1)) if len(train) > 1 else 0.0
 
     def score(predicted: F64) -> float | None:
