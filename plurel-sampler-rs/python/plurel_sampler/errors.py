@@ -68,6 +68,10 @@ class StoreExistsError(StoreError, FileExistsError):
     """Something lies at the output path already."""
 
 
+class StoreBusyError(StoreError):
+    """Another process is building a store at the output path."""
+
+
 class StoreMissingError(StoreError, FileNotFoundError):
     """There is no store at the path."""
 

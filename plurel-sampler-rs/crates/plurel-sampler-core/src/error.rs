@@ -18,6 +18,8 @@ pub enum Kind {
     Limit,
     /// There is something at the output path already.
     Exists,
+    /// Another process is building at the output path.
+    Busy,
     /// There is no store at the path.
     Missing,
     /// A store's files contradict each other or the format.

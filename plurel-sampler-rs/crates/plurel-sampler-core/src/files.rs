@@ -2,6 +2,8 @@
 //!
 //! Knows headers, lengths and checksums; what the words mean is the business of `store` and `build`.
 
+mod draft;
+
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::marker::PhantomData;
@@ -11,8 +13,10 @@ use bytemuck::Pod;
 use memmap2::Mmap;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::format::{FileMeta, VERSION};
+
+pub use draft::{Draft, check_free};
 
 #[cfg(target_endian = "big")]
 compile_error!("stores are little-endian and mapped as they are");
@@ -182,10 +186,10 @@ pub fn check_content(path: &Path, meta: &FileMeta) -> Result<()> {
     Err(Error::format(message).in_file(path))
 }
 
-/// Writes a small file whole or not at all.
+/// Writes a small file whole or not at all, for a caller that nobody else writes beside.
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
+    temporary.push(".tmp");
     let temporary = PathBuf::from(temporary);
     let mut writer = Writer::plain(&temporary)?;
     writer.put(content)?;
@@ -199,84 +203,4 @@ pub fn sync_directory(path: &Path) -> Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let directory = File::open(path).map_err(|error| Error::io("open", path, error))?;
     directory.sync_all().map_err(|error| Error::io("sync", path, error))
-}
-
-/// A directory beside the final one; removed unless it is published.
-pub struct Draft {
-    path: PathBuf,
-    published: bool,
-}
-
-impl Draft {
-    pub fn beside(out: &Path) -> Result<Self> {
-        let parent = out.parent().unwrap_or(Path::new("."));
-        let name = out.file_name().ok_or_else(|| Error::build("the output path names no directory"))?;
-        std::fs::create_dir_all(parent).map_err(|error| Error::io("create", parent, error))?;
-        for attempt in 0..1000u32 {
-            let hidden = format!(".{}.building-{}-{attempt}", name.to_string_lossy(), std::process::id());
-            let path = parent.join(hidden);
-            match std::fs::create_dir(&path) {
-                Ok(()) => return Ok(Draft { path, published: false }),
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::io("create", &path, error)),
-            }
-        }
-        Err(Error::build("a thousand unfinished builds lie beside the output path").in_file(out))
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Renames the directory to `out`; a store that lies there is moved away first if `overwrite` says so.
-    pub fn publish(mut self, out: &Path, overwrite: bool) -> Result<()> {
-        sync_directory(&self.path)?;
-        check_free(out, overwrite)?;
-        let mut old = self.path.as_os_str().to_owned();
-        old.push(".old");
-        let old = PathBuf::from(old);
-        let replaces = out.exists();
-        if replaces {
-            std::fs::rename(out, &old).map_err(|error| Error::io("move away", out, error))?;
-        }
-        if let Err(error) = std::fs::rename(&self.path, out) {
-            if replaces {
-                std::fs::rename(&old, out).map_err(|error| Error::io("move back", &old, error))?;
-            }
-            return Err(Error::io("rename into place", out, error));
-        }
-        self.published = true;
-        sync_directory(out.parent().unwrap_or(Path::new(".")))?;
-        if replaces {
-            std::fs::remove_dir_all(&old).map_err(|error| Error::io("remove", &old, error))?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        if !self.published {
-            // Nothing reads an unfinished directory; failing to remove it must not hide the error that led here.
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
-    }
-}
-
-/// Fails if something lies at `out` that a build may not replace.
-pub fn check_free(out: &Path, overwrite: bool) -> Result<()> {
-    if !out.exists() {
-        return Ok(());
-    }
-    let is_store = out.join(crate::format::MANIFEST).is_file();
-    let is_empty = std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none());
-    if is_empty || (is_store && overwrite) {
-        return Ok(());
-    }
-    let message = if is_store {
-        "a store lies there already; ask to overwrite it or choose another path"
-    } else {
-        "something that is no store lies there; choose another path"
-    };
-    Err(Error::new(Kind::Exists, message).in_file(out))
 }

@@ -11,6 +11,7 @@ fn class(kind: Kind) -> &'static str {
         Kind::Value => "CellValueError",
         Kind::Limit => "LimitError",
         Kind::Exists => "StoreExistsError",
+        Kind::Busy => "StoreBusyError",
         Kind::Missing => "StoreMissingError",
         Kind::Format => "StoreFormatError",
         Kind::Context => "ContextError",
