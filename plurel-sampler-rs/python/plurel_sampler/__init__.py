@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from plurel_sampler.records import ENCODINGS, Column, ContextConfig, Embedder, Table, Target, Task
     from plurel_sampler.sampling import Batch, ColumnRef, Sampler, TableRef
     from plurel_sampler.stores import ALWAYS, NEVER, ColumnInfo, Store, TableInfo, TaskInfo
+    from plurel_sampler.verifying import verify_store
 
 __version__ = "0.1.0"
 
@@ -67,9 +68,10 @@ __all__ = [
     "TaskInfo",
     "UnresolvedKeyError",
     "build_store",
+    "verify_store",
 ]
 
-_MODULES = ("records", "errors", "embedders", "stores", "building", "sampling")
+_MODULES = ("records", "errors", "embedders", "stores", "building", "sampling", "verifying")
 
 
 def __getattr__(name: str) -> Any:

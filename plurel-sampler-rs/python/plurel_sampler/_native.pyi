@@ -5,7 +5,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HashedEmbedder", "Sampler", "Store", "build_store"]
+__all__ = ["HashedEmbedder", "Sampler", "Store", "build_store", "verify_store"]
 
 def build_store(
     out: Path,
@@ -20,6 +20,7 @@ def build_store(
     progress: Callable[[str, float], None] | None,
     overwrite: bool,
 ) -> Store: ...
+def verify_store(path: Path) -> list[Any]: ...
 
 @final
 class Store:

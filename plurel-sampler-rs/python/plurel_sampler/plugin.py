@@ -21,6 +21,17 @@ def plurel_embedders() -> Iterable[records.Embedder]:
 
 
 @hookimpl
+def plurel_artefacts() -> Iterable[records.Artefact]:
+    """Stores."""
+    yield records.Artefact(
+        name="store",
+        summary="A database packed for models: memory-mapped cells, links, times and text vectors",
+        signs=("store.json",),
+        factory="plurel_sampler.artefact:StoreArtefact",
+    )
+
+
+@hookimpl
 def plurel_commands() -> Iterable[records.Command]:
     """Packing databases."""
     yield records.Command(

@@ -18,6 +18,10 @@ use crate::files::{Draft, Mapped, check_content, check_length, write_atomically}
 use crate::format::*;
 use crate::spec::Embedder;
 
+mod verify;
+
+pub use verify::verify;
+
 /// How much of a store is checked when it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verify {
@@ -59,20 +63,7 @@ impl Embeddings {
 impl Store {
     /// Opens a store; fails where its files do not fit its description.
     pub fn open(path: &Path, verify: Verify) -> Result<Self> {
-        let description = path.join(MANIFEST);
-        if !description.is_file() {
-            let message = format!("there is no store: {MANIFEST} is missing");
-            return Err(Error::new(Kind::Missing, message).in_file(path));
-        }
-        let text = std::fs::read(&description).map_err(|error| Error::io("read", &description, error))?;
-        let text = String::from_utf8(text).map_err(|error| {
-            Error::format("not a store description: no UTF-8")
-                .in_file(&description)
-                .at_byte(error.utf8_error().valid_up_to() as u64)
-        })?;
-        let manifest = Manifest::from_json(&text).map_err(|error| error.in_file(&description))?;
-        let layout = Layout::of(&manifest).map_err(|error| error.in_file(&description))?;
-        check_names(&manifest).map_err(|error| error.in_file(&description))?;
+        let (manifest, layout) = read_description(path)?;
         for (name, meta) in &manifest.files {
             check_length(&path.join(name), meta)?;
             if verify == Verify::Checksums {
@@ -249,6 +240,25 @@ impl Store {
         write_atomically(&self.path.join(MANIFEST), manifest.to_json()?.as_bytes())?;
         Store::open(&self.path, Verify::Lengths)
     }
+}
+
+/// The description of a store and where its tables lie, with every name in it checked.
+fn read_description(path: &Path) -> Result<(Manifest, Layout)> {
+    let description = path.join(MANIFEST);
+    if !description.is_file() {
+        let message = format!("there is no store: {MANIFEST} is missing");
+        return Err(Error::new(Kind::Missing, message).in_file(path));
+    }
+    let text = std::fs::read(&description).map_err(|error| Error::io("read", &description, error))?;
+    let text = String::from_utf8(text).map_err(|error| {
+        Error::format("not a store description: no UTF-8")
+            .in_file(&description)
+            .at_byte(error.utf8_error().valid_up_to() as u64)
+    })?;
+    let manifest = Manifest::from_json(&text).map_err(|error| error.in_file(&description))?;
+    let layout = Layout::of(&manifest).map_err(|error| error.in_file(&description))?;
+    check_names(&manifest).map_err(|error| error.in_file(&description))?;
+    Ok((manifest, layout))
 }
 
 /// Every name in a description must lead to something in it: the accessors above rely on it.

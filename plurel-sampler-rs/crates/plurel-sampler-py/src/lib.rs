@@ -21,5 +21,5 @@ mod _native {
     #[pymodule_export]
     use crate::sampler::Sampler;
     #[pymodule_export]
-    use crate::store::{Store, build_store};
+    use crate::store::{Store, build_store, verify_store};
 }

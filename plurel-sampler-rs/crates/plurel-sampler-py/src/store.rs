@@ -8,7 +8,7 @@ use plurel_sampler_core::build;
 use plurel_sampler_core::error::Error;
 use plurel_sampler_core::format::MANIFEST;
 use plurel_sampler_core::spec::{BuildOptions, Embedder};
-use plurel_sampler_core::store::{Store as CoreStore, Verify};
+use plurel_sampler_core::store::{Store as CoreStore, Verify, verify};
 use pyo3::prelude::*;
 
 use crate::embedder::PythonEmbedder;
@@ -59,6 +59,13 @@ pub fn build_store(
         build::build_store(&out, &tables, &tasks, &options, embedder, &mut tell)
     })?;
     Ok(Store(Arc::new(store)))
+}
+
+/// Everything that is wrong with a store, as exceptions that are given and not raised.
+#[pyfunction]
+pub fn verify_store(py: Python<'_>, path: PathBuf) -> PyResult<Vec<Py<PyAny>>> {
+    let found = detached(py, || verify(&path))?;
+    Ok(found.into_iter().map(|error| to_python(py, error).into_value(py).into_any()).collect())
 }
 
 impl Store {
