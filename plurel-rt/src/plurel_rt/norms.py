@@ -1,7 +1,7 @@
 """RMSNorm with its gradient written out: torch's own takes a dozen passes over memory on a CPU, this half.
 
-Same parameter (`weight`) and, up to rounding, values as `torch.nn.RMSNorm` with eps=None. Not here: other
-norms, and gradients of gradients.
+Same parameter (`weight`) and, up to rounding, values as `torch.nn.RMSNorm` with eps=None; inputs narrower
+than f32 are normalised in f32, as there. Not here: other norms, and gradients of gradients.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 EPS = torch.finfo(torch.float32).eps
 """What eps=None means to published checkpoints, for narrower inputs too."""
@@ -37,17 +38,20 @@ class _RMSNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        wide = torch.promote_types(x.dtype, torch.float32)
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=wide)
         inverse = torch.rsqrt(length.square_().div_(x.shape[-1]).add_(EPS))
         normed = x * inverse
         ctx.save_for_backward(normed, inverse, weight)
-        return normed * weight
+        return (normed * weight).to(torch.promote_types(x.dtype, weight.dtype))
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         normed, inverse, weight = ctx.saved_tensors
+        gradient, weight = gradient.to(normed.dtype), weight.to(normed.dtype)
         along = gradient * normed
-        of_weight = along.flatten(0, -2).sum(dim=0)
+        of_weight = along.reshape(-1, along.shape[-1]).sum(dim=0)
         share = (along @ weight).unsqueeze(-1).div_(-normed.shape[-1])
         of_input = (gradient * weight).addcmul_(normed, share).mul_(inverse)
         return of_input, of_weight
