@@ -39,4 +39,4 @@ def test_gradients_of_gradients_are_refused_rather_than_wrong() -> None:
     x = torch.arange(4.0, requires_grad=True)  # one vector alone is allowed, too
     [first] = torch.autograd.grad(norm(x).square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
-        torch.autograd.grad(first.sum(), x)
+        torch.autograd.backward(first.sum())
