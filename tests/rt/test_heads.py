@@ -41,13 +41,16 @@ def test_values_cost_huber_with_delta_one_on_the_standardised_value(kind: type[N
     torch.testing.assert_close(head.predict(hidden, truth), torch.tensor([11.0, 16.0], dtype=torch.float64))
 
 
-def test_booleans_cost_cross_entropy_of_the_z_score_being_positive() -> None:
+def test_booleans_cost_cross_entropy() -> None:
+    """The second column below was always True: its mean is 1, its deviation counts as 1, and True is 0."""
     head = ready(BooleanHead(CONFIG), [[1.0, 0.0]], [0.0])
-    hidden = torch.tensor([[2.0, 0.0], [2.0, 0.0]])
-    truth = targets([0.3, -4.0])
+    hidden = torch.full((4, 2), 2.0)
+    mean, std = torch.tensor([[0.2, 0.4], [1.0, 1.0]], dtype=torch.float64).repeat_interleave(2, dim=0).T
+    value = torch.tensor([1.0, 0.0, 1.0, 0.0])
+    truth = Targets(label=((value - mean) / std).float(), label_vector=torch.zeros(4, 3), mean=mean, std=std)
     p = 1 / (1 + math.exp(-2.0))
-    torch.testing.assert_close(head.loss(hidden, truth), torch.tensor([-math.log(p), -math.log(1 - p)]))
-    torch.testing.assert_close(head.predict(hidden, truth), torch.tensor([p, p], dtype=torch.float64))
+    torch.testing.assert_close(head.loss(hidden, truth), torch.tensor([-math.log(p), -math.log(1 - p)] * 2))
+    torch.testing.assert_close(head.predict(hidden, truth), torch.full((4,), p, dtype=torch.float64))
 
 
 def test_texts_cost_the_cosine_whatever_the_length_of_the_vectors() -> None:

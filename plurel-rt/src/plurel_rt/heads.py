@@ -83,14 +83,18 @@ class DatetimeHead(ValueHead):
 
 
 class BooleanHead(LinearHead):
-    """One logit a cell; the loss is binary cross-entropy against "the standardised value is above 0"."""
+    """One logit a cell; the loss is binary cross-entropy.
+
+    Published models take a positive standardised value for True. That is the same wherever both values occur;
+    in a column that was always True while statistics were taken, every standardised value is 0.
+    """
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__(config.dim, 1)
 
     def loss(self, hidden: Tensor, targets: Targets) -> Tensor:
-        """Binary cross-entropy; a true boolean is one whose z-score is positive."""
-        truth = (targets.label > 0).to(hidden.dtype)
+        """Binary cross-entropy against the value in its own unit, 0 or 1."""
+        truth = (targets.label * targets.std + targets.mean > 0.5).to(hidden.dtype)
         return functional.binary_cross_entropy_with_logits(self(hidden)[:, 0], truth, reduction="none")
 
     def predict(self, hidden: Tensor, targets: Targets) -> Tensor:  # noqa: ARG002 - the protocol's

@@ -19,7 +19,8 @@ def choose_targets(stores: Sequence[Store], words: Sequence[str], encodings: Col
 
     Args:
         stores: the opened stores, in the sampler's order.
-        words: `columns`, `tasks`, names of tasks, or `table.column`.
+        words: `columns`, `tasks`, names of tasks, or `table.column`. The first two leave out what is constant
+            in training.
         encodings: which columns `columns` takes. Time columns are never among them: that the next row is a
             little later than this one is nothing worth learning.
 
@@ -47,7 +48,11 @@ def choose_targets(stores: Sequence[Store], words: Sequence[str], encodings: Col
                 ]
                 chosen += [Target(store=index, kind="column", name=name) for name in names]
             elif word == "tasks":
-                chosen += [Target(store=index, kind="task", name=name) for name in sorted(tasks)]
+                chosen += [
+                    Target(store=index, kind="task", name=name)
+                    for name in sorted(tasks)
+                    if not store.tables[name].columns[store.tasks[name].target_column].constant
+                ]
             elif word in tasks:
                 chosen.append(Target(store=index, kind="task", name=word))
             elif word in columns:
