@@ -10,16 +10,27 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from attrs import evolve
 
 from plurel.cli import main
 from plurel.errors import RequestError, UnknownNameError
 from plurel_rt import baselines
-from plurel_rt.checkpoint import load_model
+from plurel_rt.batch import from_sampler
+from plurel_rt.checkpoint import CheckpointError, load_model
 from plurel_rt.evaluate import Rows, evaluate, left_out, measure, predict_task, score_table, write_scores
 from plurel_rt.recipe import Recipe
 from plurel_rt.trainer import pretrain
-from plurel_sampler import HashedEmbedder, Store, Table, Task, build_store
+from plurel_sampler import (
+    ContextConfig,
+    HashedEmbedder,
+    Sampler,
+    Store,
+    Table,
+    Target,
+    Task,
+    build_store,
+)
 
 
 @pytest.fixture(scope="module")
@@ -177,16 +188,35 @@ def test_vectors_of_another_embedder_are_refused(trained: Path, shop_store: Path
         predict_task(model, other, Store.open(shop_store), "visits-good", Rows())
 
 
+def test_a_model_whose_training_diverged_has_no_scores(trained: Path, shop_store: Path) -> None:
+    model, info = load_model(trained)
+    with torch.no_grad():
+        model.norm_out.weight.fill_(torch.nan)  # type: ignore[union-attr, operator]
+    with pytest.raises(CheckpointError, match="predicts no numbers for 5 of 5 rows of visits-good"):
+        predict_task(model, info, Store.open(shop_store), "visits-good", Rows(limit=5))
+
+
 def test_a_prediction_is_the_mean_over_its_contexts(trained: Path, shop_store: Path) -> None:
     model, info = load_model(trained)
     store = Store.open(shop_store)
     narrow = evolve(info, context={**info.context, "length": 20})
 
-    def predicted(contexts: int) -> np.ndarray:
-        return predict_task(model, narrow, store, "visits-sales", Rows(contexts=contexts, limit=20)).predicted
+    def drawn(seed: int) -> np.ndarray:
+        sampler = Sampler(
+            [store],
+            [Target(store=0, kind="task", name="visits-sales")],
+            ContextConfig(**narrow.context, seed=seed),
+            embedder="hashed",
+            split="test",
+            shuffle=False,
+            limit=20,
+        )
+        [batch] = sampler.batches()
+        with torch.no_grad():
+            return model.predict(from_sampler(batch)).numpy()  # type: ignore[operator]
 
-    one, two, three = (predicted(contexts) for contexts in (1, 2, 3))
-    second, third = 2 * two - one, 3 * three - 2 * two
-    assert not np.allclose(one, second)
-    assert not np.allclose(second, third)
-    np.testing.assert_array_equal(predicted(2), two)
+    draws = [drawn(seed) for seed in range(3)]
+    assert not np.allclose(draws[0], draws[1])
+    for contexts in (1, 2, 3):
+        found = predict_task(model, narrow, store, "visits-sales", Rows(contexts=contexts, limit=20))
+        np.testing.assert_allclose(found.predicted, np.mean(draws[:contexts], axis=0), rtol=1e-6)

@@ -23,7 +23,7 @@ from torch import nn
 from plurel.errors import RequestError, UnknownNameError
 from plurel_rt import baselines
 from plurel_rt.batch import from_sampler
-from plurel_rt.checkpoint import CheckpointInfo, load_model
+from plurel_rt.checkpoint import CheckpointError, CheckpointInfo, load_model
 from plurel_rt.embedders import check_embedder, shared_embedder
 
 if TYPE_CHECKING:
@@ -193,18 +193,24 @@ def predict_task(
         on_progress: see `evaluate`.
 
     Raises:
-        CheckpointError: the store has other vectors than the checkpoint was trained on.
+        CheckpointError: the store has other vectors than the checkpoint was trained on, or its predictions
+            are not finite.
     """
     check_embedder(info.embedder, shared_embedder([store], info.embedder["name"]), "the checkpoint")
     draws = [_context_draw(info, store, task, rows, seed) for seed in range(rows.contexts)]
     steps = sum(sampler.num_batches for sampler in draws)
     with on_progress(f"predicting {task}", steps) if on_progress else nullcontext() as bar:
         found = [_predict(model, sampler, bar) for sampler in draws]
+    predicted = np.mean([each.predicted for each in found], axis=0)
+    lost = np.count_nonzero(~np.isfinite(predicted))
+    if lost:
+        raise CheckpointError(
+            f"the checkpoint predicts no numbers for {lost} of {len(predicted)} rows of {task}: its training "
+            "diverged; take one of an earlier step, or train with a lower `lr`"
+        )
     labelled = ~np.isnan(found[0].truth)
     return Predictions(
-        rows=found[0].rows[labelled],
-        truth=found[0].truth[labelled],
-        predicted=np.mean([each.predicted for each in found], axis=0)[labelled],
+        rows=found[0].rows[labelled], truth=found[0].truth[labelled], predicted=predicted[labelled]
     )
 
 
@@ -364,7 +370,7 @@ def write_scores(scores: Sequence[TaskScore], store: Store, out: Path) -> None:
             moments = baselines.cutoffs(store, score.task)[rows].astype("datetime64[us]")
             columns[info.time_column] = np.datetime_as_string(moments)
         columns[info.target_column] = score.predictions.predicted
-        with (out / f"{store.path.name}__{score.task}.csv").open("w", newline="") as file:
+        with (out / f"{store.path.resolve().name}__{score.task}.csv").open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(columns)
             writer.writerows(zip(*columns.values(), strict=True))
