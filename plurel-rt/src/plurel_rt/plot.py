@@ -69,7 +69,8 @@ def loss_curve(metrics: list[dict[str, float]], out: Path, title: str) -> Path:
             *zip(*held_out, strict=True), color=HELD_OUT, marker="o", markersize=4, label="held-out rows"
         )
     # Single steps scatter with the columns they happen to mask; the frame follows what they scatter around.
-    low, high = np.quantile(losses, [0.1, 0.9])
+    inside = [*np.quantile(losses, [0.1, 0.9]), *(loss for _, loss in held_out)]
+    low, high = min(inside), max(inside)
     margin = 0.1 * (high - low) or 0.1
     axes.set_ylim(low - margin, high + margin)
     axes.set_xlim(left=0)
