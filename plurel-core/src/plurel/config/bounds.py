@@ -149,6 +149,24 @@ class OneOf:
 
 
 @frozen
+class Only:
+    """Validator of the field that says which form a config has.
+
+    Attributes:
+        version: the one that this version of plurel reads.
+    """
+
+    version: int
+
+    def __call__(self, _: object, attribute: Attribute[Any], value: object) -> None:
+        """Refuse another one."""
+        if type(value) is not int or value != self.version:
+            raise ConfigError(
+                f"this version reads {attribute.name} {self.version}, got {value!r}", f".{attribute.name}"
+            )
+
+
+@frozen
 class Day:
     """Validator of fields that hold a day, as in `1990-01-31`."""
 

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 from attrs import Attribute, field, frozen, validators
 
-from plurel.config.bounds import Text, Within
+from plurel.config.bounds import Only, Text, Within
 from plurel.config.choices import unstructure
 from plurel.config.params import DAGParams, DatabaseParams, SCMParams
 from plurel.config.problems import PairError, keywords_only
 from plurel.errors import ConfigError, UnknownNameError
+
+if TYPE_CHECKING:
+    from plurel.plugins.ledger import Ledger
 
 SCHEMA_VERSION = 1
 
@@ -112,7 +115,7 @@ class Config:
         plurel.errors.ConfigError: unknown key 'noise_choice'; closest: noise_choices @ $.scm_params
     """
 
-    schema_version: int = field(default=SCHEMA_VERSION)
+    schema_version: int = field(default=SCHEMA_VERSION, validator=Only(SCHEMA_VERSION))
     database_params: DatabaseParams = field(factory=DatabaseParams, validator=_check_part)
     scm_params: SCMParams = field(factory=SCMParams, validator=_check_part)
     dag_params: DAGParams = field(factory=DAGParams, validator=_check_part)
@@ -124,13 +127,6 @@ class Config:
     from_preset: PresetOrigin | None = field(
         default=None, alias="preset", eq=False, validator=validators.optional(_check_origin)
     )
-
-    @schema_version.validator
-    def _check_version(self, _: Attribute[int], value: int) -> None:
-        if type(value) is not int or value != SCHEMA_VERSION:
-            raise ConfigError(
-                f"this version reads schema_version {SCHEMA_VERSION}, got {value!r}", ".schema_version"
-            )
 
     @test_split.validator
     def _check_order(self, _: Attribute[float], value: float) -> None:
@@ -198,6 +194,22 @@ class Config:
             return cls.from_dict(data)
         except ConfigError as error:
             raise in_file(path, error) from None
+
+    @classmethod
+    def json_schema(cls, ledger: Ledger | None = None) -> dict[str, Any]:
+        """The JSON Schema of configs (draft 2020-12), for editors and for checks without plurel.
+
+        Args:
+            ledger: what is installed: contributions then go by the names and parameters that it holds. Any
+                name will do without it.
+
+        Example:
+            >>> Config.json_schema()["properties"]["val_split"]["exclusiveMaximum"]
+            1
+        """
+        from plurel.config.schema import schema_of
+
+        return schema_of(cls, ledger)
 
     @classmethod
     def preset(cls, name: str) -> Config:
