@@ -455,6 +455,43 @@ def test_a_bounded_context_is_a_part_of_it(
                 assert (place, masked) in cells
 
 
+@settings(max_examples=60)
+@given(world=worlds())
+def test_statistics_and_training_look_at_what_is_known_at_validation(world: World) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = packed(world, Path(folder))
+        for name, table in world.tables.items():
+            for column in ("x", "later"):
+                early = [r for r in range(len(table.rows)) if is_early(world, (name, r), column, ever=False)]
+                values = [table.rows[row][column] for row in early]
+                info = store.tables[name].columns[column]
+                event(f"cells that come later: {len(early) < len(table.rows)}")
+                assert info.count == len(values)
+                if values and column == "x":
+                    assert info.mean == pytest.approx(np.mean(values))
+        sampler = sampler_of(store, world, ContextConfig(length=4), "train")
+        met: set[tuple[Place, str]] = set()
+        if sampler is not None:
+            batch = sampler.batch(np.arange(len(sampler)))
+            met = {goal(sampler, batch, line) for line in range(len(batch))}
+        for name, table in world.tables.items():
+            for column in ("x", "c"):
+                learned = {place[1] for place, masked in met if (place[0], masked) == (name, column)}
+                early = [row for row in range(len(table.rows)) if is_early(world, (name, row), column)]
+                assert learned == set(early)
+
+
+def is_early(world: World, place: Place, column: str, ever: bool = True) -> bool:
+    """Whether a cell is known when validation begins; without that moment whether ever."""
+    table = world.tables[place[0]]
+    row = table.rows[place[1]]
+    if row[column] is None:
+        return False
+    if world.val is None:
+        return not ever or (world.row_known(place) < NEVER and world.cell_shown(place, column, 10**9))
+    return world.row_known(place) <= world.val and world.cell_shown(place, column, world.val)
+
+
 def test_the_rule_is_not_vacuous() -> None:
     """A small database whose every case is written out."""
     users = WorldTable(

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from plurel_sampler import (
     ABI,
     ENCODINGS,
+    AttentionPlan,
     Batch,
     ContextConfig,
     ContextError,
@@ -41,8 +42,9 @@ def sampler_of(store: Store, **changes: Any) -> Sampler:
 
 
 def same(a: Batch, b: Batch) -> bool:
-    names = [name for name in Batch.__slots__ if name != "next_position"]
-    return all(
+    plans = [[getattr(batch.attention, name) for name in AttentionPlan.__slots__] for batch in (a, b)]
+    names = [name for name in Batch.__slots__ if name not in ("attention", "next_position")]
+    return all(map(np.array_equal, *plans)) and all(
         np.array_equal(getattr(a, name), getattr(b, name), equal_nan=name in ("label", "value"))
         for name in names
     )
@@ -360,14 +362,52 @@ def test_other_python_threads_run_meanwhile(make_shop: MakeShop) -> None:
         ({"embedder": "other"}, "it has those of: hashed"),
         ({"batch_size": 0}, "batch_size 0"),
         ({"rank": 2, "world_size": 2}, "rank 2 of 2"),
-        ({"config": ContextConfig(length=0)}, "length 0"),
-        ({"config": ContextConfig(mode="walk")}, "known: bfs"),  # type: ignore[arg-type]
+        ({"num_threads": 0}, "num_threads 0: expected 1 to"),
+        ({"num_threads": 10**6}, "num_threads 1000000: expected 1 to"),
+        ({"split": "dev"}, "known: train, val, test"),
+        ({"balance": "fair"}, "known: uniform, proportional"),
         ({"targets": TARGETS[2:], "split": "val"}, "no target has rows in split val"),
     ],
 )
 def test_wrong_requests_say_what_there_is(shop_store: Store, changes: Any, message: str) -> None:
     with pytest.raises(ContextError, match=message):
         sampler_of(shop_store, **changes)
+
+
+# As a caller without a type checker knows them.
+UNTYPED: list[Any] = [ContextConfig, Target]
+config, target = UNTYPED
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: config(length=0), "ContextConfig.length is 0; expected 1 to"),
+        (lambda: config(length=2**40), "ContextConfig.length is 1099511627776; expected 1 to"),
+        (lambda: config(length=1.5), "ContextConfig.length is 1.5; expected int"),
+        (lambda: config(length=True), "ContextConfig.length is True; expected int"),
+        (lambda: config(width=-1), "ContextConfig.width is -1"),
+        (lambda: config(seed=2**64), "ContextConfig.seed is 18446744073709551616"),
+        (lambda: config(mode="walk"), "ContextConfig.mode is 'walk'; expected bfs"),
+        (lambda: config(children="all"), "expected sampled, recent"),
+        (lambda: config(labels=None), "expected apart, beside"),
+        (lambda: target(-1, "task", "again"), "Target.store is -1"),
+        (lambda: target("0", "task", "again"), "Target.store is '0'; expected int"),
+        (lambda: target(0, "row", "again"), "Target.kind is 'row'; expected task, column"),
+        (lambda: target(0, "task", None), "Target.name is None; expected str"),
+    ],
+)
+def test_records_refuse_what_they_cannot_mean(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ContextError, match=message):
+        make()
+    assert ContextConfig(length=np.int64(8)).length == 8  # type: ignore[arg-type]
+
+
+def test_a_batch_has_its_bounds(shop_store: Store) -> None:
+    sampler = sampler_of(shop_store, shuffle=False, config=ContextConfig(length=2**20))
+    assert sampler.batch([0]).value.shape == (1, 2**20)
+    with pytest.raises(ContextError, match="1000 contexts of length 1048576: 134217728 cells are the most"):
+        sampler.batch(np.zeros(1000, np.int64))
 
 
 def test_positions_must_exist(shop_store: Store) -> None:

@@ -73,7 +73,7 @@ def test_opening_gives_the_same_store(make_shop: MakeShop) -> None:
     for verify in ("lengths", "checksums"):
         assert Store.open(store.path, verify=verify).info == store.info
     assert pickle.loads(pickle.dumps(store)).info == store.info
-    with pytest.raises(ContextError, match="lengths, checksums"):
+    with pytest.raises(ContextError, match="expected lengths, checksums"):
         Store.open(store.path, verify="no")  # type: ignore[arg-type]
 
 
@@ -102,6 +102,35 @@ def test_values_are_standardised_over_what_is_known_until_validation(tmp_path: P
     assert pooled["count"] == 6
     assert pooled["mean"] == pytest.approx(np.mean(days) * 86_400e6)
     assert pooled["std"] == pytest.approx(np.std(days) * 86_400e6)
+
+
+def test_rows_without_time_count_when_what_they_hang_on_is_known(tmp_path: Path) -> None:
+    days = [dt.date(2020, 1, d) for d in (1, 2, 9)]
+    store = built(
+        tmp_path,
+        Table("notes", pa.table({"line": [2, 1], "words": [100.0, 3.0]}), foreign_keys={"line": "lines"}),
+        Table(
+            "lines",
+            pa.table(
+                {"id": [1, 2, 3], "of": [1, 3, None], "after": [None, 1, 1], "price": [1.0, 100.0, 3.0]}
+            ),
+            primary_key="id",
+            foreign_keys={"of": "orders", "after": "lines"},
+        ),
+        Table("orders", pa.table({"id": [1, 2, 3], "at": days}), primary_key="id", time_column="at"),
+        Table("loose", pa.table({"at": [None, *days[1:]], "x": [1.0, 3.0, 100.0]}), time_column="at",
+              missing_time="always"),
+        val_timestamp=dt.datetime(2020, 1, 5),  # noqa: DTZ001
+    )  # fmt: skip
+    for table, column, count, mean in (
+        ("lines", "price", 2, 2.0),
+        ("notes", "words", 1, 3.0),
+        ("loose", "x", 2, 2.0),
+    ):
+        info = store.tables[table].columns[column]
+        assert (info.count, info.mean) == (count, mean), table
+        values = store.column_values(table, column)
+        assert (values * info.std + info.mean).max() == pytest.approx(100), "rows that come later are kept"
 
 
 def test_label_statistics_come_from_the_train_split(make_shop: MakeShop) -> None:
@@ -168,6 +197,29 @@ def test_every_arrow_type_finds_its_encoding(tmp_path: Path) -> None:
     assert (caught.value.table, caught.value.column) == ("t", "many")
 
 
+def test_categories_are_spelled_alike_whatever_holds_them(tmp_path: Path) -> None:
+    rows = pa.table(
+        {
+            "whole": pa.array([1, 2, None], pa.int64()),
+            "float": pa.array([1.0, 2.0, math.nan]),
+            "single": pa.array([0.5, None, math.nan], pa.float32()),
+            "zoned": pa.array([0, None, 1], pa.timestamp("s", "Europe/Paris")),
+            "coded": pa.array([2.0, math.nan, 1.0]).dictionary_encode(),
+        }
+    )
+    columns = {name: Column("category") for name in rows.column_names}
+    store = built(tmp_path, Table("t", rows, columns=columns))
+    names = store.strings.to_pylist()
+
+    def spelled(column: str) -> list[str | None]:
+        return [None if text < 0 else names[text] for text in store.column_ids("t", column)]
+
+    assert spelled("whole") == spelled("float") == ["1", "2", None]
+    assert spelled("single") == ["0.5", None, None]
+    assert spelled("zoned") == ["1970-01-01T00:00:00", None, "1970-01-01T00:00:01"]
+    assert spelled("coded") == ["2", None, "1"]
+
+
 def test_data_may_be_a_file_or_a_function(tmp_path: Path) -> None:
     rows = pa.table({"x": [1.0, 2.0, 3.0]})
     pq.write_table(rows, tmp_path / "t.parquet")
@@ -180,6 +232,11 @@ def test_data_may_be_a_file_or_a_function(tmp_path: Path) -> None:
         built(tmp_path / "c", Table("t", tmp_path / "absent.parquet"))
     with pytest.raises(BuildError, match="__arrow_c_stream__"):
         built(tmp_path / "d", Table("t", 7))  # type: ignore[arg-type]
+    with pytest.raises(BuildError, match="__arrow_c_stream__") as caught:
+        built(tmp_path / "d", Table("t", lambda: 7))  # type: ignore[arg-type, return-value]
+    assert caught.value.table == "t"
+    with pytest.raises(BuildError, match="no stream of record batches"):
+        built(tmp_path / "d", Table("t", pa.chunked_array([[1, 2]])))
     answers = iter([rows, rows.slice(1)])
     with pytest.raises(BuildError, match="3 rows when first asked, 2 the second time"):
         built(tmp_path / "e", Table("t", lambda: next(answers)))
@@ -278,10 +335,15 @@ PLAIN = pa.table({"id": [1], "at": [dt.date(2020, 1, 1)], "x": [1.0]})
         (Table("t", PLAIN, columns={"at": Column("number")}), [], "where numbers were expected"),
         (Table("t", PLAIN, columns={"x": Column("datetime")}), [], "where datetimes were expected"),
         (Table("", PLAIN), [], "every name must be its own"),
+        (Table("t", PLAIN.rename_columns(["id", "x", "x"])), [], "two columns have this name"),
         (Table("t", PLAIN), [task()], "has no primary key"),
         (Table("t", PLAIN, primary_key="id"), [task(name="t")], "every name must be its own"),
         (Table("t", PLAIN, primary_key="id"), [task(entity_table="u")], "entity table"),
         (Table("t", PLAIN, primary_key="id"), [task(target_column="z")], "no such column"),
+        (Table("t", PLAIN, primary_key="id"), [task(target_column="ts")], "columns of their own"),
+        (Table("t", PLAIN, primary_key="id"), [task(target_column="key")], "columns of their own"),
+        (Table("t", PLAIN, primary_key="id"), [task(window=-dt.timedelta(1))], "expected 0 to"),
+        (Table("t", PLAIN, primary_key="id"), [task(window=dt.timedelta.max)], "expected 0 to"),
         (Table("t", PLAIN, primary_key="id"), [task(hidden_columns=["z"])], "hides a column"),
         (Table("t", PLAIN, primary_key="id"), [task(known_at="x")], "no datetime column"),
         (Table("t", PLAIN, primary_key="id"), [task(splits={})], "at least one split"),
@@ -294,11 +356,46 @@ def test_contradictions_are_refused(tmp_path: Path, table: Table, tasks: list[Ta
     assert list(tmp_path.iterdir()) == []
 
 
-def test_unknown_words_name_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="number, text, datetime, boolean, category"):
-        built(tmp_path, Table("t", PLAIN, columns={"x": Column("float")}))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="binary_classification, regression"):
-        build_store(tmp_path / "s", [Table("t", PLAIN, primary_key="id")], [task(task_type="ranking")])
+# As a caller without a type checker knows them.
+UNTYPED: list[Any] = [Column, Table, build_store, HashedEmbedder]
+column, table, build, hashed = UNTYPED
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: column("float"), "Column.encoding is 'float'; expected number, text, datetime, boolean"),
+        (lambda: column(known_at=7), "Column.known_at is 7; expected str or None"),
+        (lambda: table(7, PLAIN), "Table.name is 7; expected str"),
+        (lambda: table("t", PLAIN, primary_key=["id"]), "Table.primary_key is"),
+        (lambda: table("t", PLAIN, foreign_keys=["id"]), "Table.foreign_keys is"),
+        (lambda: table("t", PLAIN, foreign_keys={"id": None}), r"mapping from \(str\) to \(str\)"),
+        (lambda: table("t", PLAIN, columns={"x": "number"}), r"mapping from \(str\) to \(Column\)"),
+        (lambda: table("t", PLAIN, missing_time="often"), "expected never, always"),
+        (lambda: task(task_type="ranking"), "expected binary_classification, regression"),
+        (lambda: task(splits=[PLAIN]), "Task.splits is"),
+        (lambda: task(splits={"dev": PLAIN}), "train, val, test"),
+        (lambda: task(window=7), "Task.window is 7; expected timedelta or None"),
+        (lambda: task(hidden_columns="x"), "Task.hidden_columns is 'x'; expected a sequence"),
+        (lambda: build("s", [PLAIN]), "tables is"),
+        (lambda: build("s", None), "tables is None"),
+        (lambda: build("s", [], [PLAIN]), "tasks is"),
+        (lambda: build(7, []), "out is 7; expected str or a path"),
+        (lambda: build("s", [], on_unresolved="drop"), "expected error, null"),
+        (lambda: build("s", [], progress=7), "progress is 7"),
+        (lambda: build("s", [], embedder=7), "expected a name, a width, a fingerprint and embed"),
+        (lambda: build("s", [], provenance={1: math.nan}), "provenance is no JSON"),
+        (lambda: hashed("7"), "width is '7'; expected int"),
+        (lambda: hashed(0), "width is 0; expected 1 to"),
+    ],
+)
+def test_wrong_types_and_words_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BuildError, match=message):
+        make()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf])
@@ -382,6 +479,30 @@ def test_vectors_of_the_wrong_shape_are_refused(make_shop: MakeShop) -> None:
     with pytest.raises(BuildError, match=r"\[\d+, 5\] where \[\d+, 4\] was expected"):
         make_shop(embedder=Wide())
 
+    class Flat(Wide):
+        def embed(self, texts: list[str]) -> Any:
+            return [0.0] * len(texts)
+
+    with pytest.raises(BuildError, match=r"embedder wide gave .*list.* where \[\d+, 4\] was expected"):
+        make_shop(embedder=Flat())
+
+
+def test_names_of_embedders_never_share_a_file(make_shop: MakeShop) -> None:
+    class Named(HashedEmbedder):
+        name = "a--b"
+
+    with pytest.raises(BuildError, match="single - only"):
+        make_shop(embedder=Named(4))
+
+
+def test_what_could_not_be_read_again_is_never_published(tmp_path: Path) -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(126):
+        nested = {"in": nested}
+    with pytest.raises(BuildError, match="recursion"):
+        built(tmp_path, Table("t", PLAIN), provenance=nested)
+    assert list(tmp_path.iterdir()) == []
+
 
 # ---------------------------------------------------------------------- damage
 
@@ -398,7 +519,7 @@ def use(path: Path) -> None:
         )
         sampler.batch(np.arange(len(sampler)))
     store.with_embeddings(HashedEmbedder(4))
-    _ = store.strings
+    store.strings.to_pylist()
 
 
 def complaint(path: Path) -> str | None:
@@ -484,6 +605,18 @@ def test_columns_come_as_arrays(make_shop: MakeShop) -> None:
         store.column_times("orders", "at")
     with pytest.raises(ContextError):
         store.locate(55)
+    calls: list[Callable[[], Any]] = [
+        lambda: store.locate("0"),  # type: ignore[arg-type]
+        lambda: store.column_values(3, "x"),  # type: ignore[arg-type]
+        lambda: store.column_ids("users", None),  # type: ignore[arg-type]
+        lambda: store.parent_ids("orders", 3),  # type: ignore[arg-type]
+        lambda: store.known_times(None),  # type: ignore[arg-type]
+        lambda: store.column_times("orders", 3),  # type: ignore[arg-type]
+        lambda: Store.open(3),  # type: ignore[arg-type]
+    ]
+    for call in calls:
+        with pytest.raises(ContextError, match="expected"):
+            call()
 
 
 @pytest.mark.parametrize(

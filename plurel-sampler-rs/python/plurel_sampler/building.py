@@ -6,6 +6,7 @@ The packing is done by the native module; here a person's records become what it
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from plurel_sampler import _native
+from plurel_sampler._checks import check
 from plurel_sampler._sources import source
 from plurel_sampler.errors import BuildError
 from plurel_sampler.records import Embedder, Table, Task
@@ -41,7 +43,8 @@ def build_store(
 
     Args:
         out: The directory to make.
-        tables: Tables; each is read twice.
+        tables: Tables; each is read twice, one without time that hangs on timed ones four times if
+            ``val_timestamp`` is given.
         tasks: Tasks over them.
         val_timestamp: Statistics look at rows and cells that are known up to this moment (default: all).
         test_timestamp: Where the test split of columns begins.
@@ -53,7 +56,9 @@ def build_store(
 
     Raises:
         BuildError: Tables, tasks and options contradict each other; its subclasses tell keys, values and
-        limits. StoreExistsError: Something lies at ``out`` already.
+            limits.
+        StoreExistsError: Something lies at ``out`` already.
+        StoreIOError: The operating system refused to write.
 
     Example:
         >>> import pyarrow as pa, tempfile
@@ -67,6 +72,11 @@ def build_store(
         ...     store.num_rows, store.num_cells, store.parent_ids("orders", "user").tolist()
         (5, 5, [1, 1, 0])
     """
+    check("out", out, str | os.PathLike, BuildError)
+    check("tables", tables, Sequence[Table], BuildError)
+    check("tasks", tasks, Sequence[Task], BuildError)
+    check("on_unresolved", on_unresolved, Literal["error", "null"], BuildError)
+    check("progress", progress, Callable | None, BuildError)
     try:
         document = json.dumps({} if provenance is None else provenance, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -122,6 +132,10 @@ def _native_task(task: Task) -> SimpleNamespace:
             table=task.name,
         )
     window = None if task.window is None else task.window // timedelta(microseconds=1)
+    if window is not None and not 0 <= window < 2**62:
+        raise BuildError(
+            f"the window of task {task.name} is {task.window}; expected 0 to 140,000 years", table=task.name
+        )
     return SimpleNamespace(
         name=task.name,
         entity_table=task.entity_table,

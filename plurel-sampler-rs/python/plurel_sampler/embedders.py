@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plurel_sampler import _native
+from plurel_sampler._checks import check, check_range
+from plurel_sampler.errors import BuildError
 
 
 class HashedEmbedder:
@@ -18,7 +20,10 @@ class HashedEmbedder:
     (2009).
 
     Args:
-        width: Length of a vector.
+        width: Length of a vector, 1 to 1,048,576.
+
+    Raises:
+        BuildError: ``width`` is no such number.
 
     Example:
         >>> vectors = HashedEmbedder(64).embed(["arrival delay", "arrival delays", "carrier"])
@@ -29,6 +34,8 @@ class HashedEmbedder:
     name = "hashed"
 
     def __init__(self, width: int = 256) -> None:
+        check("width", width, int, BuildError)
+        check_range("width", width, 1, 2**20, BuildError)
         self._native = _native.HashedEmbedder(width)
         self.width = width
 

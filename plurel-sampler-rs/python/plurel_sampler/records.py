@@ -1,4 +1,7 @@
-"""What a person says about tables, tasks, targets and contexts. Records only: nothing here reads data."""
+"""What a person says about tables, tasks, targets and contexts. Records only: nothing here reads data.
+
+A record checks the types of its fields when it is made; what names lead to is known when it is used.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+from plurel_sampler._checks import check_fields, check_range
+from plurel_sampler.errors import BuildError, ContextError
 
 Encoding: TypeAlias = Literal["number", "text", "datetime", "boolean", "category"]
 Split: TypeAlias = Literal["train", "val", "test"]
@@ -26,7 +32,7 @@ class ArrowStream(Protocol):
 
 
 Data: TypeAlias = ArrowStream | Path | str | Callable[[], ArrowStream]
-"""Rows that can be asked for twice: an object with ``__arrow_c_stream__`` that allows it, the path of a
+"""Rows that can be asked for more than once: an object with ``__arrow_c_stream__`` that allows it, the path of a
 Parquet file, or a function that gives a new stream each time."""
 
 
@@ -38,10 +44,16 @@ class Column:
         encoding: How its cells are stored; None infers it from the Arrow type.
         known_at: A time column of the same table: a cell is known when that column of its row says, and
             never where that time is missing. None: as soon as the row is.
+
+    Raises:
+        BuildError: A field is of another type.
     """
 
     encoding: Encoding | None = None
     known_at: str | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self, BuildError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,9 @@ class Table:
         foreign_keys: Column -> the table it points at.
         columns: What is said about single columns.
         missing_time: When a row of a timed table is known whose time is missing.
+
+    Raises:
+        BuildError: A field is of another type.
     """
 
     name: str
@@ -65,6 +80,9 @@ class Table:
     foreign_keys: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Column] = field(default_factory=dict)
     missing_time: Literal["never", "always"] = "never"
+
+    def __post_init__(self) -> None:
+        check_fields(self, BuildError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,9 @@ class Task:
         known_at: A time column of the entity table that says when the label is known.
         hidden_columns: Columns of the entity table that tell the label. They are hidden in the target's
             entity row and in rows of that table with the target's very time.
+
+    Raises:
+        BuildError: A field is of another type.
     """
 
     name: str
@@ -99,6 +120,9 @@ class Task:
     window: timedelta | None = None
     known_at: str | None = None
     hidden_columns: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self, BuildError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +139,9 @@ class ContextConfig:
         labels: When a context for a task comes to other, known labels of that task: as to any other row
             ("apart", as published), or with the entity row that they belong to ("beside", the latest
             ``width`` of them), so that short contexts hold some.
+
+    Raises:
+        ContextError: A field is of another type or out of range.
     """
 
     length: int = 1024
@@ -123,6 +150,12 @@ class ContextConfig:
     seed: int = 0
     children: Literal["sampled", "recent"] = "sampled"
     labels: Literal["apart", "beside"] = "apart"
+
+    def __post_init__(self) -> None:
+        check_fields(self, ContextError)
+        check_range("ContextConfig.length", self.length, 1, 2**20, ContextError)
+        check_range("ContextConfig.width", self.width, 0, 2**32, ContextError)
+        check_range("ContextConfig.seed", self.seed, 0, 2**64 - 1, ContextError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +166,18 @@ class Target:
         store: Index into the sampler's stores.
         kind: A task, or a column whose cells are masked one at a time (self-supervised).
         name: The task's name, or ``table.column``.
+
+    Raises:
+        ContextError: A field is of another type or out of range.
     """
 
     store: int
     kind: Literal["task", "column"]
     name: str
+
+    def __post_init__(self) -> None:
+        check_fields(self, ContextError)
+        check_range("Target.store", self.store, 0, 2**32, ContextError)
 
 
 class Embedder(Protocol):

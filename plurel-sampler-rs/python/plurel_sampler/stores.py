@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plurel_sampler import _native
+from plurel_sampler._checks import check
 from plurel_sampler.errors import ContextError, StoreFormatError
 from plurel_sampler.records import Embedder, Encoding, Split, TaskType
 
@@ -74,7 +76,7 @@ class Store:
         self.path = path
 
     @classmethod
-    def open(cls, path: str | Path, verify: Literal["lengths", "checksums"] = "lengths") -> Store:
+    def open(cls, path: str | os.PathLike[str], verify: Literal["lengths", "checksums"] = "lengths") -> Store:
         """Opens a store.
 
         Args:
@@ -84,9 +86,10 @@ class Store:
         Raises:
             StoreMissingError: There is none.
             StoreFormatError: Its files are damaged or of another version.
+            ContextError: An argument is of another type.
         """
-        if verify not in ("lengths", "checksums"):
-            raise ContextError(f"verify={verify!r}; known: lengths, checksums")
+        check("path", path, str | os.PathLike, ContextError)
+        check("verify", verify, Literal["lengths", "checksums"], ContextError)
         return cls(_native.Store.open(Path(path), verify == "checksums"), Path(path))
 
     @cached_property
@@ -121,12 +124,15 @@ class Store:
         path = self.path / "text.arrow"
         try:
             with pa.ipc.open_file(pa.memory_map(str(path))) as file:
-                return file.read_all()["text"]
+                strings = file.read_all()["text"]
+            strings.validate(full=True)  # Arrow trusts the offsets that it reads
         except (OSError, KeyError, pa.ArrowException) as error:
             raise StoreFormatError(f"the strings cannot be read: {error}", file=str(path)) from error
+        return strings
 
     def locate(self, node: int) -> tuple[str, int]:
         """The table of a node and the row in it."""
+        check("node", node, int, ContextError)
         for table in self.tables.values():
             if table.first_node <= node < table.first_node + table.rows:
                 return table.name, node - table.first_node
@@ -145,6 +151,7 @@ class Store:
 
     def parent_ids(self, table: str, foreign_key: str) -> NDArray[np.int64]:
         """Row numbers in the parent table ``[rows] i64``, -1 where there is no parent."""
+        _check_names(table=table, foreign_key=foreign_key)
         return self._native.parent_rows(table, foreign_key)
 
     def known_times(self, table: str) -> NDArray[np.int64]:
@@ -152,6 +159,7 @@ class Store:
 
         A label row is shown from the microsecond after its label is known.
         """
+        _check_names(table=table)
         return self._native.known_times(table)
 
     def column_times(self, table: str, column: str) -> NDArray[np.int64]:
@@ -162,6 +170,7 @@ class Store:
         Raises:
             ContextError: The store does not keep this one.
         """
+        _check_names(table=table, column=column)
         return self._native.column_times(table, column)
 
     def with_embeddings(self, embedder: Embedder) -> Store:
@@ -173,6 +182,7 @@ class Store:
         return Store(self._native.with_embeddings(embedder), self.path)
 
     def _check_encoding(self, table: str, column: str, *, strings: bool) -> None:
+        _check_names(table=table, column=column)
         info = self.tables.get(table)
         found = info.columns.get(column) if info else None
         if found is not None and (found.encoding in ("text", "category")) != strings:
@@ -193,6 +203,11 @@ class Store:
             f"Store({str(self.path)!r}: {tables} tables, {len(self.tasks)} tasks, {self.num_rows:,} rows, "
             f"{self.num_cells:,} cells; embedders: {embedders})"
         )
+
+
+def _check_names(**names: str) -> None:
+    for argument, name in names.items():
+        check(argument, name, str, ContextError)
 
 
 def _table_info(table: dict[str, Any]) -> TableInfo:

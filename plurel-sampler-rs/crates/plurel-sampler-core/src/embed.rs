@@ -12,8 +12,9 @@ use crate::format::{EmbeddingMeta, FileMeta};
 use crate::spec::Embedder;
 
 pub const EMBEDDINGS_TAG: FileTag = *b"embd";
-/// Texts that an embedder is asked for at once.
+/// Texts that an embedder is asked for at once, and values that it gives.
 const CHUNK: usize = 4096;
+const CHUNK_VALUES: usize = 1 << 24;
 
 /// Writes `embeddings.<name>.bin` (`[strings, width]` bf16) into a directory.
 pub fn write_embeddings<'a>(
@@ -29,7 +30,7 @@ pub fn write_embeddings<'a>(
     let file = format!("embeddings.{}.bin", name.replace(':', "--"));
     let mut out = Writer::new(&directory.join(&file), EMBEDDINGS_TAG)?;
     for batch in batches {
-        for texts in batch?.chunks(CHUNK) {
+        for texts in batch?.chunks((CHUNK_VALUES / width).clamp(1, CHUNK)) {
             let values = embedder.embed(texts)?;
             if values.len() != texts.len() * width {
                 let message =
@@ -50,11 +51,11 @@ pub fn write_embeddings<'a>(
 
 fn check_name(name: &str) -> Result<()> {
     let good = |c: char| c.is_ascii_alphanumeric() || "_.-:".contains(c);
-    if !name.is_empty() && name.chars().all(good) && !name.starts_with('.') {
+    if !name.is_empty() && name.chars().all(good) && !name.starts_with('.') && !name.contains("--") {
         return Ok(());
     }
     let message =
-        format!("{name:?} names no embedder: letters, digits and _ . - : only, since it becomes a file's name");
+        format!("{name:?} names no embedder: letters, digits, _ . : and single - only, since it becomes a file's name");
     Err(Error::build(message))
 }
 
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn embedder_names_cannot_leave_the_directory() {
-        for name in ["", "../x", "a/b", ".hidden"] {
+        for name in ["", "../x", "a/b", ".hidden", "a--b"] {
             assert!(check_name(name).is_err());
         }
         assert!(check_name("plurel-sampler-rs:hashed").is_ok());

@@ -18,6 +18,11 @@ use crate::store::Store;
 use crate::targets::{Target, TargetSpec};
 use crate::visible::{Hidden, View};
 
+/// Cells of a context at most, and of a batch.
+const MAX_LENGTH: usize = 1 << 20;
+const MAX_CELLS: usize = 1 << 27;
+const MAX_THREADS: usize = 1024;
+
 #[derive(Debug, Clone)]
 pub struct SamplerSpec {
     pub targets: Vec<TargetSpec>,
@@ -53,6 +58,13 @@ impl Sampler {
         if spec.config.length == 0 {
             return Err(Error::context("a context of length 0 cannot hold its target"));
         }
+        if spec.config.length > MAX_LENGTH {
+            let message = format!("a context of length {}: {MAX_LENGTH} cells are the most", spec.config.length);
+            return Err(Error::context(message));
+        }
+        if let Some(threads) = spec.num_threads.filter(|threads| !(1..=MAX_THREADS).contains(threads)) {
+            return Err(Error::context(format!("num_threads {threads}: expected 1 to {MAX_THREADS}, or none")));
+        }
         let members = members(stores, &spec.embedder)?;
         let targets = spec.targets.iter().map(|target| Target::new(target, stores, spec.split, spec.limit));
         let targets = targets.collect::<Result<Vec<_>>>()?;
@@ -84,6 +96,11 @@ impl Sampler {
         if let Some(&beyond) = positions.iter().find(|&&position| position >= self.len()) {
             return Err(Error::context(format!("position {beyond} where there are {}", self.len())));
         }
+        let length = self.spec.config.length;
+        if positions.len() > MAX_CELLS / length {
+            let message = format!("{} contexts of length {length}: {MAX_CELLS} cells are the most", positions.len());
+            return Err(Error::context(message));
+        }
         let slots: Vec<Slot> = positions.iter().map(|&position| self.slot(sequencing, position)).collect();
         let sequences: Vec<Sequence> = self.pool.install(|| {
             let jobs = slots.par_iter().zip(positions);
@@ -92,7 +109,7 @@ impl Sampler {
             })
             .collect::<Result<_>>()
         })?;
-        let mut batch = Batch::of(&self.members, &sequences, self.spec.config.length)?;
+        let mut batch = Batch::of(&self.members, &sequences, length)?;
         for (line, (slot, &position)) in slots.iter().zip(positions).enumerate() {
             batch.position[line] = position as i64;
             batch.target[line] = slot.target as i32;

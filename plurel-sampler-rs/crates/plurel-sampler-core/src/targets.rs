@@ -157,16 +157,16 @@ impl Target {
         let encoding = manifest.tables[index].columns[column].encoding;
         let (val, test) = (manifest.val_timestamp, manifest.test_timestamp);
         let known = store.known_of_table(index);
-        let in_split = |row: usize| {
-            let moment = known[row];
-            let of = match (val, test) {
-                _ if moment == NEVER => return false,
-                (Some(val), _) if moment <= val => Split::Train,
-                (Some(_), Some(test)) if moment > test => Split::Test,
-                (Some(_), _) => Split::Val,
-                (None, _) => Split::Train,
-            };
-            of == split
+        let table = &manifest.tables[index];
+        let cell_time = table.columns[column].known_at.as_deref().and_then(|time| table.time(time));
+        let cell_known = cell_time.map_or(known, |time| store.times(index, time));
+        let in_split = |row: usize| match (val, test) {
+            _ if known[row] == NEVER || cell_known[row] == NEVER => false,
+            // What becomes known after validation has begun is nothing to learn from.
+            (Some(val), _) if known[row] <= val => split == Split::Train && cell_known[row] <= val,
+            (Some(_), Some(test)) if known[row] > test => split == Split::Test,
+            (Some(_), _) => split == Split::Val,
+            (None, _) => split == Split::Train,
         };
         let rows =
             (0..known.len()).filter(|&row| in_split(row) && !is_missing(encoding, store.cells(index, row)[column]));

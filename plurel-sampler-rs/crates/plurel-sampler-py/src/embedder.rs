@@ -18,13 +18,32 @@ pub struct PythonEmbedder {
 
 impl PythonEmbedder {
     pub fn new(object: Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = object.py();
+        Self::read(&object).map_err(|error| {
+            let message = format!(
+                "embedder of {}: {error}; expected a name, a width, a fingerprint and embed(texts)",
+                object.get_type()
+            );
+            to_python(py, Error::build(message))
+        })
+    }
+
+    fn read(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        object.getattr("embed")?;
         Ok(PythonEmbedder {
             name: object.getattr("name")?.extract()?,
             width: object.getattr("width")?.extract()?,
             fingerprint: object.getattr("fingerprint")?.extract()?,
-            object: object.unbind(),
+            object: object.clone().unbind(),
         })
     }
+}
+
+/// `[n, width]` f32 values, row after row, and their shape.
+fn matrix(vectors: &Bound<'_, PyAny>) -> PyResult<(Vec<f32>, [usize; 2])> {
+    let vectors = vectors.py().import("numpy")?.call_method1("ascontiguousarray", (vectors, "float32"))?;
+    let vectors: PyReadonlyArray2<'_, f32> = vectors.extract()?;
+    Ok((vectors.as_slice()?.to_vec(), [vectors.shape()[0], vectors.shape()[1]]))
 }
 
 impl Embedder for PythonEmbedder {
@@ -41,20 +60,14 @@ impl Embedder for PythonEmbedder {
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<f32>> {
-        let embed = |py: Python<'_>| -> PyResult<(Vec<f32>, [usize; 2])> {
-            let vectors = self.object.bind(py).call_method1("embed", (texts,))?;
-            let vectors = py.import("numpy")?.call_method1("ascontiguousarray", (vectors, "float32"))?;
-            let vectors: PyReadonlyArray2<'_, f32> = vectors.extract()?;
-            let shape = [vectors.shape()[0], vectors.shape()[1]];
-            Ok((vectors.as_slice()?.to_vec(), shape))
-        };
-        let (values, shape) = Python::attach(embed).map_err(Error::caller)?;
-        if shape != [texts.len(), self.width] {
-            let message =
-                format!("embedder {} gave {shape:?} where [{}, {}] was expected", self.name, texts.len(), self.width);
-            return Err(Error::build(message));
-        }
-        Ok(values)
+        let expected = [texts.len(), self.width];
+        let wrong =
+            |what: String| Error::build(format!("embedder {} gave {what} where {expected:?} was expected", self.name));
+        Python::attach(|py| {
+            let vectors = self.object.bind(py).call_method1("embed", (texts,)).map_err(Error::caller)?;
+            let (values, shape) = matrix(&vectors).map_err(|_| wrong(vectors.get_type().to_string()))?;
+            if shape == expected { Ok(values) } else { Err(wrong(format!("{shape:?}"))) }
+        })
     }
 }
 

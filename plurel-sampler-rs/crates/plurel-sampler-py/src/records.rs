@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use plurel_sampler_core::context::{ChildChoice, LabelChoice};
+use plurel_sampler_core::error::{Error, Result};
 use plurel_sampler_core::order::Balance;
 use plurel_sampler_core::spec::*;
 use plurel_sampler_core::targets::{TargetKind, TargetSpec};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::stream::PythonSource;
@@ -51,10 +51,10 @@ pub struct Target {
 }
 
 impl Table {
-    pub fn into_spec(self) -> PyResult<TableSpec> {
+    pub fn into_spec(self) -> Result<TableSpec> {
         let mut columns = BTreeMap::new();
         for (name, column) in self.columns {
-            let encoding = column.encoding.as_deref().map(|word| choice("encoding", word)).transpose()?;
+            let encoding = column.encoding.as_deref().map(|word| choice(Error::build, "encoding", word)).transpose()?;
             let known_at = column.known_at;
             columns.insert(name, ColumnSpec { encoding, known_at });
         }
@@ -65,16 +65,16 @@ impl Table {
             time_column: self.time_column,
             foreign_keys: self.foreign_keys,
             columns,
-            missing_time: choice("missing_time", &self.missing_time)?,
+            missing_time: choice(Error::build, "missing_time", &self.missing_time)?,
         })
     }
 }
 
 impl Task {
-    pub fn into_spec(self) -> PyResult<TaskSpec> {
+    pub fn into_spec(self) -> Result<TaskSpec> {
         let mut splits: BTreeMap<Split, Box<dyn Source>> = BTreeMap::new();
         for (split, source) in self.sources {
-            splits.insert(choice("split", &split)?, Box::new(PythonSource(source)));
+            splits.insert(choice(Error::build, "split", &split)?, Box::new(PythonSource(source)));
         }
         let label_known = match (self.known_at, self.window_microseconds) {
             (Some(column), _) => LabelKnown::AtEntityColumn { column },
@@ -87,7 +87,7 @@ impl Task {
             entity_column: self.entity_column,
             time_column: self.time_column,
             target_column: self.target_column,
-            task_type: choice("task_type", &self.task_type)?,
+            task_type: choice(Error::build, "task_type", &self.task_type)?,
             splits,
             label_known,
             hidden_columns: self.hidden_columns,
@@ -96,8 +96,8 @@ impl Task {
 }
 
 impl Target {
-    pub fn into_spec(self) -> PyResult<TargetSpec> {
-        Ok(TargetSpec { store: self.store, kind: choice("kind", &self.kind)?, name: self.name })
+    pub fn into_spec(self) -> Result<TargetSpec> {
+        Ok(TargetSpec { store: self.store, kind: choice(Error::context, "kind", &self.kind)?, name: self.name })
     }
 }
 
@@ -106,13 +106,13 @@ pub trait Choice: Sized + Copy + 'static {
     const WORDS: &'static [(&'static str, Self)];
 }
 
-/// The value of a word; the error lists the words there are.
-pub fn choice<T: Choice>(field: &str, word: &str) -> PyResult<T> {
+/// The value of a word; the error, of the kind that `error` makes, lists the words there are.
+pub fn choice<T: Choice>(error: fn(String) -> Error, field: &str, word: &str) -> Result<T> {
     if let Some((_, value)) = T::WORDS.iter().find(|(known, _)| *known == word) {
         return Ok(*value);
     }
     let known: Vec<&str> = T::WORDS.iter().map(|(known, _)| *known).collect();
-    Err(PyValueError::new_err(format!("{field} {word:?}; known: {}", known.join(", "))))
+    Err(error(format!("{field} {word:?}; known: {}", known.join(", "))))
 }
 
 impl Choice for Encoding {

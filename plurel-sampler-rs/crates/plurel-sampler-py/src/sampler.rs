@@ -5,11 +5,12 @@ use std::sync::Arc;
 use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use plurel_sampler_core::batch::Batch;
 use plurel_sampler_core::context::ContextConfig;
+use plurel_sampler_core::error::{Error, Result};
 use plurel_sampler_core::sampler::{Sampler as CoreSampler, SamplerSpec, Sequencing};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::errors::detached;
+use crate::errors::{detached, to_python};
 use crate::records::{Target, choice};
 use crate::store::Store;
 
@@ -37,18 +38,19 @@ impl Sampler {
         num_threads: Option<usize>,
     ) -> PyResult<Self> {
         let stores: Vec<_> = stores.iter().map(|store| Arc::clone(&store.0)).collect();
+        let raised = |error: Error| to_python(py, error);
         let spec = SamplerSpec {
-            targets: targets.into_iter().map(Target::into_spec).collect::<PyResult<_>>()?,
+            targets: targets.into_iter().map(Target::into_spec).collect::<Result<_>>().map_err(raised)?,
             config: ContextConfig {
                 length,
                 width,
-                children: choice("children", children)?,
-                labels: choice("labels", labels)?,
+                children: choice(Error::context, "children", children).map_err(raised)?,
+                labels: choice(Error::context, "labels", labels).map_err(raised)?,
                 seed,
             },
             embedder,
-            split: choice("split", split)?,
-            balance: choice("balance", balance)?,
+            split: choice(Error::context, "split", split).map_err(raised)?,
+            balance: choice(Error::context, "balance", balance).map_err(raised)?,
             limit,
             num_threads,
         };

@@ -35,15 +35,16 @@ pub fn build_store(
     progress: Option<Py<PyAny>>,
     overwrite: bool,
 ) -> PyResult<Store> {
-    let tables = tables.into_iter().map(Table::into_spec).collect::<PyResult<Vec<_>>>()?;
-    let tasks = tasks.into_iter().map(Task::into_spec).collect::<PyResult<Vec<_>>>()?;
+    let raised = |error: Error| to_python(py, error);
+    let tables = tables.into_iter().map(Table::into_spec).collect::<Result<Vec<_>, _>>().map_err(raised)?;
+    let tasks = tasks.into_iter().map(Task::into_spec).collect::<Result<Vec<_>, _>>().map_err(raised)?;
     let embedder = embedder.map(PythonEmbedder::new).transpose()?;
     let provenance = serde_json::from_str(provenance)
-        .map_err(|error| to_python(py, Error::build(format!("the provenance is no JSON: {error}"))))?;
+        .map_err(|error| raised(Error::build(format!("the provenance is no JSON: {error}"))))?;
     let options = BuildOptions {
         val_timestamp,
         test_timestamp,
-        on_unresolved: choice("on_unresolved", on_unresolved)?,
+        on_unresolved: choice(Error::build, "on_unresolved", on_unresolved).map_err(raised)?,
         provenance,
         overwrite,
     };
@@ -107,8 +108,8 @@ impl Store {
         let table = self.table(py, table)?;
         let meta = &self.0.manifest().tables[table];
         let column = meta.column(column).ok_or_else(|| self.unknown(py, table, "column", column))?;
-        let words = (0..meta.rows as usize).map(|row| self.0.cells(table, row)[column]);
-        Ok(PyArray1::from_iter(py, words))
+        let words = || (0..meta.rows as usize).map(|row| self.0.cells(table, row)[column]).collect();
+        Ok(PyArray1::from_vec(py, py.detach(words)))
     }
 
     /// Row numbers in the parent table, -1 for none.

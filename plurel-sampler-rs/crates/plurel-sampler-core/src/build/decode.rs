@@ -117,10 +117,35 @@ pub fn microseconds(array: &ArrayRef, start: u64) -> Result<Vec<Option<i64>>> {
     Ok(out)
 }
 
-/// The strings of a text or category column; other values as Arrow prints them.
+/// The strings of a text or category column; other values as Arrow prints them (times of a zone in UTC). A whole float
+/// is written as the integer is that pandas made it of, and NaN counts as missing.
 pub fn strings(array: &ArrayRef) -> Result<LargeStringArray> {
+    let printed = |array: &ArrayRef| Ok(cast(array, &DataType::LargeUtf8)?.as_string::<i64>().clone());
+    if infer(array.data_type()).is_some_and(Encoding::is_string) {
+        return printed(array);
+    }
     let array = unpacked(array)?;
-    Ok(cast(&array, &DataType::LargeUtf8)?.as_string::<i64>().clone())
+    match array.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            printed(&cast(&cast(&array, &DataType::Int64)?, &DataType::Timestamp(*unit, None))?)
+        }
+        other if other.is_floating() => {
+            let numbers = cast(&array, &DataType::Float64)?;
+            let texts = printed(&array)?;
+            let values = numbers.as_primitive::<Float64Type>().iter().zip(texts.iter());
+            Ok(values.map(|(number, text)| Some(float_text(number?, text?)).filter(|text| text != "NaN")).collect())
+        }
+        _ => printed(&array),
+    }
+}
+
+fn float_text(number: f64, printed: &str) -> String {
+    if is_whole(number) { format!("{}", number as i64) } else { printed.to_string() }
+}
+
+/// Whether a float stands for an integer, exactly.
+fn is_whole(value: f64) -> bool {
+    value.fract() == 0.0 && value.abs() < 9.0e15
 }
 
 /// The values of a key column.
@@ -143,7 +168,7 @@ pub fn keys(array: &ArrayRef, start: u64) -> Result<Keys> {
             for (index, value) in values.as_primitive::<Float64Type>().iter().enumerate() {
                 let value = value.filter(|v| !v.is_nan());
                 if let Some(v) = value
-                    && (v.fract() != 0.0 || v.abs() >= 9.0e15)
+                    && !is_whole(v)
                 {
                     let message = format!("{v} is no key: a key held as a float must be a whole number");
                     return Err(Error::value(message).at_row(start + index as u64));

@@ -1,5 +1,8 @@
 //! Builds a store from tables and tasks: two passes over the data, then links, times, strings and vectors.
 //!
+//! Tables without time that hang on tables with time are read twice more where statistics end at a moment: which of
+//! their rows were known then is not in them.
+//!
 //! The work is done in a directory beside the output path, which is renamed when everything in it is on disk.
 
 mod decode;
@@ -7,6 +10,7 @@ mod edges;
 mod keys;
 mod pack;
 mod plan;
+mod read;
 mod scan;
 mod statistics;
 mod strings;
@@ -21,7 +25,7 @@ use crate::format::*;
 use crate::spec::{BuildOptions, Embedder, Encoding, LabelKnown, TableSpec, TaskSpec};
 use crate::store::{Store, Verify};
 use edges::{Children, Parents};
-use pack::{Packed, Packer};
+use pack::{Linker, Links, Packed, Packer};
 use plan::{Input, Origin};
 use scan::Scanned;
 use statistics::Welford;
@@ -74,31 +78,25 @@ impl Build<'_> {
         let mut scanned = Vec::with_capacity(self.inputs.len());
         for input in self.inputs {
             step(format!("reading {}", input.name))?;
-            scanned.push(scan::scan(input, self.options.val_timestamp)?);
+            let first_node = scanned.last().map_or(0, Scanned::end);
+            scanned.push(scan::scan(input, first_node, self.options.val_timestamp)?);
         }
         self.check_tasks(&scanned)?;
-
-        let mut strings = Strings::default();
-        let tables = self.describe(&scanned, &mut strings)?;
-        let num_rows = tables.last().map_or(0, |table| table.first_node + table.rows);
+        let num_rows = scanned.last().map_or(0, Scanned::end);
         if num_rows > MAX_ROWS {
             let message = format!("{num_rows} rows in all, {MAX_ROWS} are the most a store can hold");
             return Err(Error::new(Kind::Limit, message));
         }
+        self.recount(&mut scanned)?;
+
+        let mut strings = Strings::default();
+        let tables = self.describe(&scanned, &mut strings)?;
 
         let mut files = BTreeMap::new();
         let mut cells = Writer::new(&self.directory.join(CELLS), CELLS_TAG)?;
-        let names: Vec<&str> = self.inputs.iter().map(|input| input.name).collect();
-        let keys: Vec<&keys::KeyIndex> = scanned.iter().map(|scanned| &scanned.keys).collect();
-        let first_nodes: Vec<u64> = tables.iter().map(|table| table.first_node).collect();
-        let mut packer = Packer {
-            names: &names,
-            keys: &keys,
-            first_nodes: &first_nodes,
-            on_unresolved: self.options.on_unresolved,
-            strings: &mut strings,
-            cells: &mut cells,
-        };
+        let linker = Linker { inputs: self.inputs, scanned: &scanned };
+        let on_unresolved = self.options.on_unresolved;
+        let mut packer = Packer { linker: &linker, on_unresolved, strings: &mut strings, cells: &mut cells };
         let mut packed = Vec::with_capacity(self.inputs.len());
         for ((input, scanned), table) in self.inputs.iter().zip(&scanned).zip(&tables) {
             step(format!("packing {}", input.name))?;
@@ -108,7 +106,7 @@ impl Build<'_> {
         files.insert(CELLS.to_string(), cells.finish()?);
 
         step("linking rows".to_string())?;
-        let num_edges = self.link(&tables, &packed, num_rows as usize, &mut files)?;
+        let num_edges = self.link(&scanned, &packed, &mut files)?;
 
         step("writing strings".to_string())?;
         files.insert(TEXT.to_string(), strings.write(&self.directory.join(TEXT))?);
@@ -137,10 +135,13 @@ impl Build<'_> {
             tables,
             files,
             embeddings,
-            report: Report { unresolved_keys: packed.into_iter().flat_map(|table| table.unresolved).collect() },
+            report: Report { unresolved_keys: packed.into_iter().flat_map(|table| table.links.unresolved).collect() },
             provenance: self.options.provenance.clone(),
         };
-        write_atomically(&self.directory.join(MANIFEST), manifest.to_json()?.as_bytes())
+        let description = manifest.to_json()?;
+        // What cannot be read again (provenance may be nested too deeply) must not be found out after the store is there.
+        Manifest::from_json(&description).map_err(|error| Error::build(error.message))?;
+        write_atomically(&self.directory.join(MANIFEST), description.as_bytes())
     }
 
     fn check_tasks(&self, scanned: &[Scanned]) -> Result<()> {
@@ -152,9 +153,42 @@ impl Build<'_> {
         Ok(())
     }
 
+    /// Gives the tables that hang on others their statistics, over the rows that are known when statistics end.
+    fn recount(&self, scanned: &mut [Scanned]) -> Result<()> {
+        let Some(until) = self.options.val_timestamp else { return Ok(()) };
+        let hanging: Vec<usize> = (0..self.inputs.len()).filter(|&index| self.inputs[index].hangs).collect();
+        if hanging.is_empty() {
+            return Ok(());
+        }
+        let linker = Linker { inputs: self.inputs, scanned };
+        let links = hanging.iter().map(|&index| linker.read(&self.inputs[index])).collect::<Result<Vec<_>>>()?;
+        let edges: Vec<Parents<'_>> =
+            hanging.iter().zip(&links).map(|(&index, links)| self.parents(index, scanned, links)).collect();
+        let known = self.known(scanned, &edges).0;
+        for index in hanging {
+            let table = &mut scanned[index];
+            let known = &known[table.first_node as usize..table.end() as usize];
+            table.statistics = scan::recount(&self.inputs[index], &table.columns, until, known)?;
+        }
+        Ok(())
+    }
+
+    fn parents<'a>(&self, index: usize, scanned: &[Scanned], links: &'a Links) -> Parents<'a> {
+        let width = self.inputs[index].foreign_keys.len();
+        Parents { first_node: scanned[index].first_node as u32, width, nodes: &links.parents }
+    }
+
+    /// The moment at which every row is known (a label row: but for its label), and the children of every row.
+    fn known(&self, scanned: &[Scanned], edges: &[Parents<'_>]) -> (Vec<i64>, Children) {
+        let mut known: Vec<i64> = scanned.iter().flat_map(|scanned| scanned.known.iter().copied()).collect();
+        let children = Children::of(edges, known.len());
+        let table_of = |node: u32| scanned.partition_point(|table| table.first_node <= u64::from(node)) - 1;
+        edges::spread_times(&mut known, |node| self.inputs[table_of(node)].time_column.is_some(), &children);
+        (known, children)
+    }
+
     fn describe(&self, scanned: &[Scanned], strings: &mut Strings) -> Result<Vec<TableMeta>> {
         let mut tables = Vec::with_capacity(self.inputs.len());
-        let mut first_node = 0;
         for (input, scanned) in self.inputs.iter().zip(scanned) {
             let mut columns = Vec::with_capacity(scanned.columns.len());
             for (column, welford) in scanned.columns.iter().zip(&scanned.statistics) {
@@ -176,7 +210,7 @@ impl Build<'_> {
             tables.push(TableMeta {
                 name: input.name.to_string(),
                 rows: scanned.rows(),
-                first_node,
+                first_node: scanned.first_node,
                 primary_key: input.primary_key.map(str::to_string),
                 time_column: input.time_column.map(str::to_string),
                 missing_time: input.missing_time,
@@ -185,7 +219,6 @@ impl Build<'_> {
                 times: input.times.iter().map(|name| name.to_string()).collect(),
                 is_task: matches!(input.origin, Origin::Task(_)),
             });
-            first_node += scanned.rows();
         }
         Ok(tables)
     }
@@ -216,32 +249,19 @@ impl Build<'_> {
     }
 
     /// Writes foreign keys, children and times; gives the number of pairs of rows that keys join.
-    fn link(
-        &self,
-        tables: &[TableMeta],
-        packed: &[Packed],
-        rows: usize,
-        files: &mut BTreeMap<String, FileMeta>,
-    ) -> Result<u64> {
+    fn link(&self, scanned: &[Scanned], packed: &[Packed], files: &mut BTreeMap<String, FileMeta>) -> Result<u64> {
         let mut parents = Writer::new(&self.directory.join(PARENTS), PARENTS_TAG)?;
-        packed.iter().try_for_each(|table| parents.put(&table.parents))?;
+        packed.iter().try_for_each(|table| parents.put(&table.links.parents))?;
         files.insert(PARENTS.to_string(), parents.finish()?);
 
-        let edges = tables.iter().zip(packed).map(|(table, packed)| Parents {
-            first_node: table.first_node as u32,
-            width: table.foreign_keys.len(),
-            nodes: &packed.parents,
-        });
-        let mut children = Children::of(&edges.collect::<Vec<_>>(), rows);
-        let mut known: Vec<i64> = packed.iter().flat_map(|table| table.known.iter().copied()).collect();
-        let table_of = |node: u32| tables.partition_point(|table| table.first_node <= u64::from(node)) - 1;
-        edges::spread_times(&mut known, |node| tables[table_of(node)].time_column.is_some(), &children);
-        self.delay_labels(tables, packed, &mut known)?;
+        let edges = packed.iter().enumerate().map(|(index, table)| self.parents(index, scanned, &table.links));
+        let (mut known, mut children) = self.known(scanned, &edges.collect::<Vec<_>>());
+        self.delay_labels(scanned, packed, &mut known);
         children.sort_by_time(&known);
 
         let mut times = Writer::new(&self.directory.join(TIMES), TIMES_TAG)?;
         times.put(&known)?;
-        packed.iter().flat_map(|table| &table.times).try_for_each(|column| times.put(column))?;
+        scanned.iter().flat_map(|table| &table.times).try_for_each(|column| times.put(column))?;
         files.insert(TIMES.to_string(), times.finish()?);
 
         let mut offsets = Writer::new(&self.directory.join(OFFSETS), OFFSETS_TAG)?;
@@ -254,42 +274,38 @@ impl Build<'_> {
     }
 
     /// A label row shows itself only when its label is strictly in the past; without its label it says nothing.
-    fn delay_labels(&self, tables: &[TableMeta], packed: &[Packed], known: &mut [i64]) -> Result<()> {
+    fn delay_labels(&self, scanned: &[Scanned], packed: &[Packed], known: &mut [i64]) {
         for (index, input) in self.inputs.iter().enumerate() {
             let Origin::Task(task) = input.origin else { continue };
             let entity = input.foreign_keys[0].parent;
             let entity_times = match &task.label_known {
                 LabelKnown::AtEntityColumn { column } => {
-                    let position = tables[entity].time(column).ok_or_else(|| {
-                        Error::build("names no time column of the entity table").in_table(&task.name).in_column(column)
-                    })?;
-                    Some(&packed[entity].times[position])
+                    let number = self.inputs[entity].times.iter().position(|time| time == column);
+                    number.map(|number| &scanned[entity].times[number])
                 }
                 _ => None,
             };
-            for row in 0..tables[index].rows as usize {
-                let node = tables[index].first_node as usize + row;
-                let own = known[node];
+            let first = scanned[index].first_node as usize;
+            for row in 0..scanned[index].rows() as usize {
+                let own = known[first + row];
                 let label = match &task.label_known {
-                    LabelKnown::AtTimestamp if own == ALWAYS => NEVER,
+                    LabelKnown::AtTimestamp | LabelKnown::AfterWindow { .. } if own == ALWAYS => NEVER,
                     LabelKnown::AtTimestamp => own,
-                    LabelKnown::AfterWindow { .. } if own == ALWAYS => NEVER,
                     LabelKnown::AfterWindow { microseconds } => own.saturating_add(*microseconds),
-                    LabelKnown::AtEntityColumn { .. } => match packed[index].parents[row] {
+                    LabelKnown::AtEntityColumn { .. } => match packed[index].links.parents[row] {
                         NONE => NEVER,
                         parent => {
-                            let parent = u64::from(parent) - tables[entity].first_node;
-                            entity_times.map_or(NEVER, |times| times[parent as usize])
+                            let row = parent as usize - scanned[entity].first_node as usize;
+                            entity_times.map_or(NEVER, |times| times[row])
                         }
                     },
                 };
-                known[node] = own.max(label.saturating_add(1));
+                known[first + row] = own.max(label.saturating_add(1));
             }
             for &row in &packed[index].unlabelled {
-                known[tables[index].first_node as usize + row] = NEVER;
+                known[first + row] = NEVER;
             }
         }
-        Ok(())
     }
 }
 

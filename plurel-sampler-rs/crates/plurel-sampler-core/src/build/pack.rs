@@ -1,35 +1,43 @@
-//! The second pass over the data: cells, foreign keys and times of every row.
+//! The second pass over the data: cells and foreign keys of every row.
 
 use arrow_array::RecordBatch;
 
 use crate::build::decode;
-use crate::build::keys::{self, Found, KeyIndex};
+use crate::build::keys::{self, Found};
 use crate::build::plan::{Input, Origin};
-use crate::build::scan::{Scanned, read_error};
+use crate::build::read;
+use crate::build::scan::Scanned;
 use crate::build::strings::Strings;
 use crate::error::{Error, Kind, Result};
 use crate::files::Writer;
-use crate::format::{ALWAYS, Moments, NEVER, NONE, UnresolvedKeys, is_missing};
-use crate::spec::{Encoding, MissingTime, Unresolved};
+use crate::format::{Moments, NONE, UnresolvedKeys, is_missing};
+use crate::spec::{Encoding, Unresolved};
 
 /// What the second pass keeps of a table beside the cells that it wrote.
+#[derive(Default)]
 pub struct Packed {
-    /// `[rows, foreign keys]` parent nodes.
-    pub parents: Vec<u32>,
-    /// The rows' own times; `ALWAYS` for every row of a table without time.
-    pub known: Vec<i64>,
-    /// `[times][rows]`, `NEVER` where missing.
-    pub times: Vec<Vec<i64>>,
-    pub unresolved: Vec<UnresolvedKeys>,
+    pub links: Links,
     /// Rows of a task that have no label.
     pub unlabelled: Vec<usize>,
 }
 
-/// Reads a table the second time. `names`, `keys` and `first_nodes` are those of all tables.
+/// Where the foreign keys of a table lead.
+#[derive(Default)]
+pub struct Links {
+    /// `[rows, foreign keys]` parent nodes.
+    pub parents: Vec<u32>,
+    pub unresolved: Vec<UnresolvedKeys>,
+}
+
+/// Turns foreign keys into nodes; knows all tables.
+pub struct Linker<'a> {
+    pub inputs: &'a [Input<'a>],
+    pub scanned: &'a [Scanned],
+}
+
+/// Reads a table the second time.
 pub struct Packer<'a> {
-    pub names: &'a [&'a str],
-    pub keys: &'a [&'a KeyIndex],
-    pub first_nodes: &'a [u64],
+    pub linker: &'a Linker<'a>,
     pub on_unresolved: Unresolved,
     pub strings: &'a mut Strings,
     pub cells: &'a mut Writer,
@@ -37,37 +45,27 @@ pub struct Packer<'a> {
 
 impl Packer<'_> {
     pub fn pack(&mut self, input: &Input<'_>, scanned: &Scanned, statistics: &[Moments]) -> Result<Packed> {
-        let rows = scanned.rows() as usize;
-        let mut packed = Packed {
-            parents: Vec::with_capacity(rows * input.foreign_keys.len()),
-            known: Vec::with_capacity(rows),
-            times: vec![Vec::with_capacity(rows); input.times.len()],
-            unresolved: Vec::new(),
-            unlabelled: Vec::new(),
-        };
+        let mut packed = Packed::default();
+        let mut start = 0;
         for ((_, source), &expected) in input.parts.iter().zip(&scanned.part_rows) {
-            let first = packed.known.len() as u64;
-            let reader = source.open().map_err(|error| error.in_table(input.name))?;
-            for batch in reader {
-                let batch = batch.map_err(|error| read_error(input, error))?;
-                let start = packed.known.len() as u64;
+            let first = start;
+            for batch in read::open(input, *source)?.1 {
+                let batch = batch?;
                 let words = self.put_cells(input, scanned, statistics, &batch, start)?;
                 if let (Origin::Task(_), Some(target)) = (input.origin, scanned.columns.last()) {
                     let labels = words.iter().skip(scanned.columns.len() - 1).step_by(scanned.columns.len());
                     let missing = labels.enumerate().filter(|(_, word)| is_missing(target.encoding, **word));
                     packed.unlabelled.extend(missing.map(|(row, _)| start as usize + row));
                 }
-                self.put_parents(input, &batch, start, &mut packed)?;
-                put_times(input, &batch, start, &mut packed)?;
+                self.linker.link(input, &batch, start, &mut packed.links)?;
+                start += batch.num_rows() as u64;
             }
-            let found = packed.known.len() as u64 - first;
-            if found != expected {
-                let message = format!("the source gave {expected} rows when first asked, {found} the second time");
-                return Err(Error::build(message).in_table(input.name));
+            if start - first != expected {
+                return Err(input.other_rows(expected, start - first));
             }
         }
         if self.on_unresolved == Unresolved::Error
-            && let Some(first) = packed.unresolved.first()
+            && let Some(first) = packed.links.unresolved.first()
         {
             let message = format!(
                 "{} keys point at no row of {}, the first is {}; correct them, or build with on_unresolved=\"null\"",
@@ -120,31 +118,47 @@ impl Packer<'_> {
         self.cells.put(&words)?;
         Ok(words)
     }
+}
 
-    fn put_parents(&self, input: &Input<'_>, batch: &RecordBatch, start: u64, packed: &mut Packed) -> Result<()> {
+impl Linker<'_> {
+    /// Reads a table for its foreign keys alone.
+    pub fn read(&self, input: &Input<'_>) -> Result<Links> {
+        let mut links = Links::default();
+        let mut start = 0;
+        for (_, source) in &input.parts {
+            for batch in read::open(input, *source)?.1 {
+                let batch = batch?;
+                self.link(input, &batch, start, &mut links)?;
+                start += batch.num_rows() as u64;
+            }
+        }
+        Ok(links)
+    }
+
+    fn link(&self, input: &Input<'_>, batch: &RecordBatch, start: u64, links: &mut Links) -> Result<()> {
         let schema = batch.schema();
         let width = input.foreign_keys.len();
-        let base = packed.parents.len();
-        packed.parents.resize(base + width * batch.num_rows(), NONE);
+        let base = links.parents.len();
+        links.parents.resize(base + width * batch.num_rows(), NONE);
         for (slot, key) in input.foreign_keys.iter().enumerate() {
             let at = |error: Error| error.in_table(input.name).in_column(key.column);
             let array = batch.column(input.field(&schema, key.column)?);
             let values = decode::keys(array, start).map_err(at)?;
+            let parent = &self.scanned[key.parent];
             for row in 0..batch.num_rows() {
-                match self.keys[key.parent].row(&values, row).map_err(at)? {
-                    Found::Row(parent) => {
-                        let node = self.first_nodes[key.parent] + u64::from(parent);
-                        packed.parents[base + row * width + slot] = node as u32;
+                match parent.keys.row(&values, row).map_err(at)? {
+                    Found::Row(found) => {
+                        links.parents[base + row * width + slot] = (parent.first_node + u64::from(found)) as u32;
                     }
                     Found::Null => {}
                     Found::Unresolved => {
-                        let known = packed.unresolved.iter_mut().find(|known| known.column == key.column);
+                        let known = links.unresolved.iter_mut().find(|known| known.column == key.column);
                         match known {
                             Some(known) => known.count += 1,
-                            None => packed.unresolved.push(UnresolvedKeys {
+                            None => links.unresolved.push(UnresolvedKeys {
                                 table: input.name.to_string(),
                                 column: key.column.to_string(),
-                                parent: self.names[key.parent].to_string(),
+                                parent: self.inputs[key.parent].name.to_string(),
                                 count: 1,
                                 first_row: start + row as u64,
                                 first_value: keys::shown(&values, row),
@@ -156,33 +170,4 @@ impl Packer<'_> {
         }
         Ok(())
     }
-}
-
-fn put_times(input: &Input<'_>, batch: &RecordBatch, start: u64, packed: &mut Packed) -> Result<()> {
-    let schema = batch.schema();
-    let read = |name: &str| -> Result<Vec<Option<i64>>> {
-        let array = batch.column(input.field(&schema, name)?);
-        decode::microseconds(array, start).map_err(|error| error.in_table(input.name).in_column(name))
-    };
-    match input.time_column {
-        None => packed.known.resize(packed.known.len() + batch.num_rows(), ALWAYS),
-        Some(name) => {
-            let times = read(name)?;
-            if matches!(input.origin, Origin::Task(_))
-                && let Some(row) = times.iter().position(Option::is_none)
-            {
-                let error = Error::value("a label row has no timestamp, so nothing can be known at it");
-                return Err(error.in_table(input.name).in_column(name).at_row(start + row as u64));
-            }
-            let missing = match input.missing_time {
-                MissingTime::Never => NEVER,
-                MissingTime::Always => ALWAYS,
-            };
-            packed.known.extend(times.into_iter().map(|time| time.unwrap_or(missing)));
-        }
-    }
-    for (name, column) in input.times.iter().zip(&mut packed.times) {
-        column.extend(read(name)?.into_iter().map(|time| time.unwrap_or(NEVER)));
-    }
-    Ok(())
 }

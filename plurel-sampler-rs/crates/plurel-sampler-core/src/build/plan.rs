@@ -9,7 +9,7 @@ use arrow_schema::Schema;
 
 use crate::build::decode;
 use crate::error::{Error, Result};
-use crate::spec::{Encoding, MissingTime, Source, Split, TableSpec, TaskSpec};
+use crate::spec::{Encoding, LabelKnown, MissingTime, Source, Split, TableSpec, TaskSpec};
 
 /// A table or a task, as both passes see it.
 pub struct Input<'a> {
@@ -22,6 +22,8 @@ pub struct Input<'a> {
     /// Columns of further times that are kept exactly.
     pub times: Vec<&'a str>,
     pub is_referenced: bool,
+    /// A table without time whose rows may be known with rows of a table that has times.
+    pub hangs: bool,
     pub origin: Origin<'a>,
 }
 
@@ -65,7 +67,17 @@ pub fn inputs<'a>(tables: &'a [TableSpec], tasks: &'a [TaskSpec]) -> Result<Vec<
         inputs[index].is_referenced =
             inputs.iter().any(|input| input.foreign_keys.iter().any(|key| key.parent == index));
     }
+    while let Some(index) = (0..tables.len()).find(|&index| newly_hangs(&inputs, index)) {
+        inputs[index].hangs = true;
+    }
     Ok(inputs)
+}
+
+/// Whether an input points at one with times, or at one that hangs, and nobody has noticed yet.
+fn newly_hangs(inputs: &[Input<'_>], index: usize) -> bool {
+    let input = &inputs[index];
+    let moves = |parent: &Input<'_>| parent.time_column.is_some() || parent.hangs;
+    input.time_column.is_none() && !input.hangs && input.foreign_keys.iter().any(|key| moves(&inputs[key.parent]))
 }
 
 fn table_input<'a>(
@@ -101,13 +113,14 @@ fn table_input<'a>(
         foreign_keys,
         times,
         is_referenced: false,
+        hangs: false,
         origin: Origin::Table(table),
     })
 }
 
 fn label_time(task: &TaskSpec) -> Option<&str> {
     match &task.label_known {
-        crate::spec::LabelKnown::AtEntityColumn { column } => Some(column),
+        LabelKnown::AtEntityColumn { column } => Some(column),
         _ => None,
     }
 }
@@ -117,6 +130,17 @@ fn task_input<'a>(
     tables: &'a [TableSpec],
     position: impl Fn(&str) -> Option<usize>,
 ) -> Result<Input<'a>> {
+    let of_entity = task.entity_column == task.target_column;
+    if of_entity
+        || task.time_column.as_ref().is_some_and(|time| [&task.target_column, &task.entity_column].contains(&time))
+    {
+        let message = "a task's entity, time and target are columns of their own";
+        return Err(Error::build(message).in_table(&task.name).in_column(&task.target_column));
+    }
+    if let LabelKnown::AfterWindow { microseconds: ..0 } = task.label_known {
+        let message = "the window is negative: a label would be known before its own timestamp";
+        return Err(Error::build(message).in_table(&task.name));
+    }
     let entity = position(&task.entity_table).ok_or_else(|| {
         let message = format!("the task's entity table {:?} was not given", task.entity_table);
         Error::build(message).in_table(&task.name)
@@ -134,13 +158,25 @@ fn task_input<'a>(
         foreign_keys: vec![ForeignKey { column: &task.entity_column, parent: entity }],
         times: task.time_column.as_deref().into_iter().collect(),
         is_referenced: false,
+        hangs: false,
         origin: Origin::Task(task),
     })
 }
 
 impl Input<'_> {
+    /// The error for a source that gives other rows when asked again.
+    pub fn other_rows(&self, first: u64, again: u64) -> Error {
+        let message = format!("the source gave {first} rows when first asked, {again} the second time");
+        Error::build(message).in_table(self.name)
+    }
+
     /// The columns of cells, in the order of the schema (a task: its time, its target).
     pub fn columns(&self, schema: &Schema) -> Result<Vec<PlannedColumn>> {
+        let mut names = HashSet::new();
+        if let Some(twice) = schema.fields().iter().find(|field| !names.insert(field.name())) {
+            let message = "two columns have this name; every name must be its own";
+            return Err(Error::build(message).in_table(self.name).in_column(twice.name()));
+        }
         let columns = match self.origin {
             Origin::Table(table) => self.table_columns(table, schema)?,
             Origin::Task(task) => self.task_columns(task, schema)?,
