@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -143,14 +144,97 @@ def test_wrong_requests_exit_with_2(
     assert message in capsys.readouterr().err
 
 
-def test_a_store_that_is_there_is_kept_unless_one_asks(
+def identity(store: Path) -> set[tuple[str, int, int]]:
+    return {(file.name, file.stat().st_ino, file.stat().st_mtime_ns) for file in store.iterdir()}
+
+
+def test_a_store_of_the_same_database_is_taken_over(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["preprocess", str(directory), "--out", str(tmp_path / "stores"), "--json"]
+    documents = []
+    for again in ([], [], ["--overwrite"]):
+        before = identity(tmp_path / "stores" / "visits") if documents else set()
+        assert main([*call, *again]) == 0
+        documents.append(json.loads(capsys.readouterr().out)["stores"][0])
+        kept = identity(tmp_path / "stores" / "visits") == before
+        assert documents[-1].pop("reused") == kept == (len(documents) == 2)
+    assert documents[0] == documents[1] == documents[2]
+    assert [path.name for path in (tmp_path / "stores").iterdir()] == ["visits"]
+
+
+@pytest.mark.parametrize(
+    ("options", "changed", "words"),
+    [
+        (["--on-unresolved", "null"], None, "on_unresolved was 'error', this run has 'null'"),
+        (["--task", "spent"], "gone", "tasks was ['gone', 'spent'], this run has ['spent']"),
+        ([], "db/visits.parquet", "db/visits.parquet has another content by now"),
+        ([], "manifest.yaml", "manifest.yaml has another content by now"),
+    ],
+)
+def test_a_store_of_something_else_is_refused_with_the_difference(
+    directory: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    changed: str | None,
+    words: str,
+) -> None:
+    call = ["preprocess", str(directory), "--out", str(tmp_path / "stores")]
+    if changed == "gone":
+        shutil.copytree(directory / "tasks" / "spent", directory / "tasks" / "gone")
+        manifest = directory / "tasks" / "gone" / "manifest.yaml"
+        manifest.write_text(manifest.read_text().replace("name: spent", "name: gone"))
+    assert main(call) == 0
+    if changed == "manifest.yaml":
+        (directory / changed).write_text((directory / changed).read_text() + "description: new\n")
+    elif changed == "db/visits.parquet":
+        table = pq.read_table(directory / changed)
+        spent = table.schema.get_field_index("spent")
+        pq.write_table(table.set_column(spent, "spent", pa.array([1.5] * 20)), directory / changed)
+    before = identity(tmp_path / "stores" / "visits")
+    assert main([*call, *options]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert "--overwrite replaces it" in said
+    assert identity(tmp_path / "stores" / "visits") == before
+    assert main([*call, *options, "--overwrite"]) == 0
+
+
+def test_a_damaged_store_is_named_and_not_taken_over(
     directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call = ["preprocess", str(directory), "--out", str(tmp_path / "stores")]
     assert main(call) == 0
-    assert main(call) == 2
-    assert "--overwrite" in capsys.readouterr().err
+    with (tmp_path / "stores" / "visits" / "cells.bin").open("ab") as file:
+        file.write(b"x")
+    assert main(call) == 1
+    assert "cells.bin" in capsys.readouterr().err
     assert main([*call, "--overwrite"]) == 0
+
+
+def test_the_second_of_two_processes_says_so_at_once(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    building = tmp_path / "stores" / ".visits.building"
+    building.mkdir(parents=True)
+    call = ["preprocess", str(directory), "--out", str(tmp_path / "stores")]
+    handle = os.open(building, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    assert main(call) == 2
+    assert "another process is building a store there" in capsys.readouterr().err
+    os.close(handle)
+    assert main(call) == 0
+    assert [path.name for path in (tmp_path / "stores").iterdir()] == ["visits"]
+
+
+def test_a_database_that_vanishes_is_told_by_the_file(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (directory / "db" / "users.parquet").unlink()
+    assert main(["preprocess", str(directory), "--out", str(tmp_path / "stores")]) == 1
+    assert "db/users.parquet is missing" in capsys.readouterr().err
 
 
 def test_wrong_data_exits_with_1_and_names_the_place(

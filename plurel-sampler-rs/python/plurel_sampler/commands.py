@@ -13,9 +13,12 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from plurel.cli.output import Reporter, reporter
+from plurel.config.assign import assign
+from plurel.config.convert import unstructure
 from plurel.errors import RequestError
+from plurel.plugins import get_ledger
 from plurel.relbench_io import DatabaseDirectory, read_directory
-from plurel_sampler.packing import pack
+from plurel_sampler.packing import Packed, pack
 from plurel_sampler.records import Encoding
 from plurel_sampler.stores import Store, TableInfo
 
@@ -27,6 +30,7 @@ def preprocess(
     *databases: Path,
     out: Path,
     embedder: str = "hashed",
+    set: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),  # noqa: A002
     task: Annotated[list[str] | None, Parameter(negative="")] = None,
     on_unresolved: Literal["error", "null"] = "error",
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -34,6 +38,8 @@ def preprocess(
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Pack RelBench directories into stores, one a database, at OUT/<name of the database>.
+
+    A store that an earlier run made from the same files with the same options stays as it is.
 
     Parameters
     ----------
@@ -43,6 +49,8 @@ def preprocess(
         Where the stores go.
     embedder
         What makes the vectors of texts; `plurel plugins list --kind embedders` shows them.
+    set
+        A parameter of the embedder, as in embedder.width=64; `plurel plugins show` lists them.
     task
         Pack this task only; may be given several times. All tasks by default.
     on_unresolved
@@ -58,6 +66,7 @@ def preprocess(
         raise RequestError("no database was named; expected the path of at least one RelBench directory")
     say = reporter(json=json)
     directories = [read_directory(path) for path in databases]
+    parameters = _parameters(embedder, set)
     twice = [
         name for name, count in Counter(directory.name for directory in directories).items() if count > 1
     ]
@@ -65,7 +74,7 @@ def preprocess(
         raise RequestError(
             f"several databases are called {', '.join(twice)}; pack them into different directories"
         )
-    stores: list[tuple[DatabaseDirectory, Store]] = []
+    stores: list[tuple[DatabaseDirectory, Packed]] = []
     alone = len(directories) == 1
     with say.progress(_words(directories), total=100 if alone else len(directories)) as bar:
         for directory in directories:
@@ -75,25 +84,35 @@ def preprocess(
                 if alone:
                     bar.advance(round(100 * share) - bar.done)
 
-            store = pack(
+            packed = pack(
                 directory,
                 out / directory.name,
                 embedder=embedder,
+                embedder_params=parameters,
                 tasks=task,
                 on_unresolved=on_unresolved,
                 overwrite=overwrite,
                 progress=note,
             )
-            stores.append((directory, store))
+            stores.append((directory, packed))
             if not alone:
-                bar.advance(words=f"packed {directory.name}")
-    documents = [_document(store, directory) for directory, store in stores]
+                words = "is there already" if packed.reused else "packed"
+                bar.advance(words=f"{directory.name} {words}")
+    documents = [_document(packed, directory) for directory, packed in stores]
     if verbose or alone:
-        for directory, store in stores:
-            _say_all(say, store, directory)
+        for directory, packed in stores:
+            _say_all(say, packed, directory)
     else:
         _say_each(say, stores, documents, out)
     say.emit({"stores": documents})
+
+
+def _parameters(embedder: str, assignments: tuple[str, ...]) -> dict[str, Any]:
+    """The parameters of an embedder: its defaults with `embedder.name=value` on top."""
+    document = {"embedder": unstructure(get_ledger().find("embedders", embedder).parameters()) or {}}
+    for assignment in assignments:
+        assign(document, assignment)
+    return dict(document["embedder"])
 
 
 def _words(directories: Collection[DatabaseDirectory]) -> str:
@@ -101,10 +120,12 @@ def _words(directories: Collection[DatabaseDirectory]) -> str:
     return f"packing {names[0]} into a store" if len(names) == 1 else f"packing {len(names)} databases"
 
 
-def _document(store: Store, directory: DatabaseDirectory) -> dict[str, Any]:
+def _document(packed: Packed, directory: DatabaseDirectory) -> dict[str, Any]:
+    store = packed.store
     return {
         "name": directory.name,
         "path": str(store.path),
+        "reused": packed.reused,
         "rows": _rows(store),
         "labels": _labels(store),
         "cells": store.num_cells,
@@ -130,12 +151,12 @@ def _labels(store: Store) -> int:
 
 
 def _say_each(
-    say: Reporter, stores: Collection[tuple[DatabaseDirectory, Store]], documents: list[Any], out: Path
+    say: Reporter, stores: Collection[tuple[DatabaseDirectory, Packed]], documents: list[Any], out: Path
 ) -> None:
     """A line for each of several stores, and what a person should know of its keys and tasks."""
     say.table(
         f"stores in {out}",
-        ["name", "tables", "rows", "tasks", "labels", "cells"],
+        ["name", "tables", "rows", "tasks", "labels", "cells", ""],
         [
             (
                 document["name"],
@@ -144,17 +165,21 @@ def _say_each(
                 len(document["tasks"]),
                 f"{document['labels']:,}",
                 f"{document['cells']:,}",
+                "as it was" if document["reused"] else "",
             )
             for document in documents
         ],
     )
-    for directory, store in stores:
-        for words in _remarks(store, directory):
+    for directory, packed in stores:
+        for words in _remarks(packed.store, directory):
             say.result(f"{directory.name}: {words}")
 
 
-def _say_all(say: Reporter, store: Store, directory: DatabaseDirectory) -> None:
+def _say_all(say: Reporter, packed: Packed, directory: DatabaseDirectory) -> None:
     """Tables and tasks of one store."""
+    store = packed.store
+    if packed.reused:
+        say.say(f"{store.path} is there already and stays as it is")
     say.table(
         f"{directory.name} in {store.path}: {_rows(store):,} rows and {_labels(store):,} labels, "
         f"{store.num_cells:,} cells",

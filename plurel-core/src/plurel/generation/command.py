@@ -89,16 +89,11 @@ def generate(
 
 
 def _pack(packer: App, made: list[Made], stores: Path) -> Any:
-    """Pack what is not packed yet through the command that does so: what it says of the stores."""
-    waiting = [
-        str(database.path) for database in made if not (stores / database.path.name / "store.json").is_file()
-    ]
-    if not waiting:
-        return []
+    """Pack databases through the command that does so and leaves alone what is packed: what it says."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         packer(
-            [*waiting, "--out", str(stores), "--json"],
+            [*(str(database.path) for database in made), "--out", str(stores), "--json"],
             exit_on_error=False,
             print_error=False,
             result_action="return_value",
