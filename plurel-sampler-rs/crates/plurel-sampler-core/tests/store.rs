@@ -132,6 +132,21 @@ fn a_failed_build_leaves_nothing() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
+#[test]
+fn every_flipped_bit_of_a_description_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = build(&folder.path().join("store"), 1).unwrap().path().join(format::MANIFEST);
+    let whole = std::fs::read(&path).unwrap();
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << bit;
+            let read = String::from_utf8(flipped).ok().and_then(|text| format::Manifest::from_json(&text).ok());
+            assert!(read.is_none(), "byte {at}, bit {bit}");
+        }
+    }
+}
+
 const FILES: [&str; 8] = [
     format::MANIFEST,
     format::CELLS,
