@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from plurel_rt.recipe import ContextParams, Recipe
-from plurel_sampler import Column, HashedEmbedder, Table, Task, build_store
+from plurel_sampler import Column, HashedEmbedder, Table, Task, build_store, plan_attention
 
 NUMBER, TEXT, DATETIME, BOOLEAN, CATEGORY = range(5)
 TEXTUAL = (TEXT, CATEGORY)
@@ -85,6 +85,7 @@ def sampler_batch(
             for _ in range(int(rng.integers(0, 3))):
                 links.add((b, r, int(rng.integers(0, rows))))
     batch.links = np.array(sorted(links), np.int32).reshape(-1, 3)
+    batch.attention = plan_attention(batch.column, batch.row, batch.links)
     return batch
 
 

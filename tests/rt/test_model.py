@@ -17,6 +17,7 @@ from plurel_rt.batch import Encoding, from_sampler
 from plurel_rt.heads import HeadConfig
 from plurel_rt.model import BUILTIN_HEADS, ModelConfig, RelationalTransformer, builtin_heads
 from plurel_rt.norms import EPS, RMSNorm
+from plurel_sampler import plan_attention
 
 SMALL = ModelConfig(dim=16, depth=2, heads=4, ff=32, text_width=8)
 MakeBatch = Callable[..., Any]
@@ -106,6 +107,7 @@ def test_the_order_of_cells_and_the_numbering_of_rows_mean_nothing(
     renamed = rng.permutation(rows)
     batch.row = np.where(batch.row >= 0, renamed[batch.row], -1)
     batch.links = np.column_stack([batch.links[:, 0], renamed[batch.links[:, 1]], renamed[batch.links[:, 2]]])
+    batch.attention = plan_attention(batch.column, batch.row, batch.links)
     torch.testing.assert_close(losses(model, batch), before, rtol=1e-9, atol=1e-12)
 
 
@@ -191,6 +193,31 @@ def test_each_encoding_needs_exactly_one_head() -> None:
 def test_heads_must_divide_the_width() -> None:
     with pytest.raises(ValueError, match="not a multiple of heads"):
         ModelConfig(dim=10, heads=4)
+
+
+def test_training_by_groups_and_by_masks_is_the_same_to_rounding(make_batch: MakeBatch) -> None:
+    curves = []
+    for by_groups in (True, False):
+        model = RelationalTransformer(SMALL)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+        rng = np.random.default_rng(0)
+        curve = []
+        for _ in range(6):
+            batch = from_sampler(make_batch(rng, sequences=8, rows=8))
+            loss = model(batch if by_groups else evolve(batch, attention=None)).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            curve.append(loss.item())
+        curves.append(curve)
+    np.testing.assert_allclose(*curves, rtol=1e-4)
+    assert curves[0][-1] != curves[0][0]
+
+
+def test_a_batch_for_another_device_brings_no_groups(make_batch: MakeBatch) -> None:
+    batch = make_batch(np.random.default_rng(0))
+    assert from_sampler(batch).attention is batch.attention
+    assert from_sampler(batch, "meta").attention is None
 
 
 @pytest.mark.parametrize("shape", [(3, 8), (2, 3, 4, 8), (0, 8)])

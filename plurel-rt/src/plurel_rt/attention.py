@@ -1,10 +1,12 @@
 """Who attends to whom in a context, and the one function that attends.
 
-`Structure` says which cells a cell may look at, for each of the three kinds of attention; `attend` is the
-only place that turns queries, keys and values into an output, so it is where a faster backend goes. Dense
-masks only: nothing here plans groups or compiles kernels. Projections and norms live in `plurel_rt.model`.
+`Structure` says which cells a cell may look at, for each of the three kinds of attention, in one of two
+forms: groups of cells (`plurel_rt.groups`, what a CPU attends by) or dense masks (here; other devices, and
+the oracle of the tests). `attend` is the only place that turns queries, keys and values into an output, so it
+is where another backend goes. Projections and norms live in `plurel_rt.model`.
 
-Shapes: B sequences, S cells a sequence, R rows a sequence, H heads, E = dim / H.
+Shapes: B sequences, S cells a sequence, R rows a sequence, H heads, E = dim / H. A structure says how its
+cells are laid out, `[*cells]`: `[B, S]` with padding for masks, `[N]` without for groups.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from attrs import field, frozen
 from torch import Tensor
 from torch.nn import functional
 
+from plurel_rt.groups import Groups, attend_in_groups
+
 Kind = Literal["column", "feature", "neighbour"]
 """`column`: cells of the same column of the same table. `feature`: cells of the query's own row and of the
 rows it points at (its parents). `neighbour`: cells of the rows that point at the query's row (its
@@ -25,7 +29,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @frozen(eq=False)
-class Structure:
+class Masks:
     """The visible pairs of a batch as dense masks, and for each kind the queries that see any key at all.
 
     Attributes:
@@ -37,6 +41,10 @@ class Structure:
 
     bias: dict[Kind, Tensor] = field(repr=False)
     sees: dict[Kind, Tensor] = field(repr=False)
+
+
+Structure = Groups | Masks
+"""The visible pairs of a batch, in the form that its device attends by."""
 
 
 def visible_pairs(column: Tensor, row: Tensor, links: Tensor) -> dict[Kind, Tensor]:
@@ -75,7 +83,7 @@ def _of_cells(of_rows: Tensor, row: Tensor) -> Tensor:
     return of_rows[sequence, index[:, :, None], index[:, None, :]]
 
 
-def dense_structure(pairs: dict[Kind, Tensor], dtype: torch.dtype = torch.float32) -> Structure:
+def dense_masks(pairs: dict[Kind, Tensor], dtype: torch.dtype = torch.float32) -> Masks:
     """The masks in the form that `attend` reads, made once a batch and used by every block.
 
     Args:
@@ -89,21 +97,24 @@ def dense_structure(pairs: dict[Kind, Tensor], dtype: torch.dtype = torch.float3
         zeros = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
         bias[kind] = zeros.masked_fill_(hidden, -torch.inf)[:, None]
         sees[kind] = any_key[:, None]
-    return Structure(bias=bias, sees=sees)
+    return Masks(bias=bias, sees=sees)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, structure: Structure, kind: Kind) -> Tensor:
     """Scaled dot-product attention over the pairs that `kind` makes visible; scale 1 / sqrt(E).
 
     Args:
-        query: `[B, H, S, E]`.
+        query: `[*cells, H, E]`.
         key: likewise.
         value: likewise.
-        structure: the batch's structure, of the same S and dtype.
-        kind: which of its masks.
+        structure: the batch's structure, of the same cells and dtype (groups: of the same H).
+        kind: which of its pairs.
 
     Returns:
-        `[B, H, S, E]`. A query that sees no key gets exactly 0 and sends back a gradient of exactly 0.
+        `[*cells, H, E]`. A query that sees no key gets exactly 0 and sends back a gradient of exactly 0.
     """
+    if isinstance(structure, Groups):
+        return attend_in_groups(query, key, value, structure.of_kind[KINDS.index(kind)])
+    query, key, value = (tensor.transpose(1, 2) for tensor in (query, key, value))
     mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=structure.bias[kind])
-    return mixed.masked_fill(~structure.sees[kind], 0.0)
+    return mixed.masked_fill(~structure.sees[kind], 0.0).transpose(1, 2)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import Tensor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from plurel_sampler import Batch
+    from plurel_sampler import AttentionPlan, Batch
 
 
 class Encoding(IntEnum):
@@ -67,6 +67,9 @@ class TensorBatch:
         texts: `[U, W]` float embeddings of the batch's distinct texts.
         label_encoding: `[B]` int64 encoding of each sequence's target.
         targets: the true values, N = B, in sequence order.
+        attention: which cells see which as groups, in numbers of the cells without padding, where the device
+            attends by groups (a CPU); None where it attends by masks, which follow from `column`, `row` and
+            `links`.
     """
 
     value: Tensor
@@ -80,6 +83,7 @@ class TensorBatch:
     texts: Tensor
     label_encoding: Tensor
     targets: Targets
+    attention: AttentionPlan | None = None
 
     def targets_at(self, sequences: Tensor) -> Targets:
         """The true values of some sequences only.
@@ -94,6 +98,15 @@ class TensorBatch:
             mean=every.mean[sequences],
             std=every.std[sequences],
         )
+
+    def packed(self) -> TensorBatch:
+        """The same without padding: `[B, S]` arrays become `[N]`, the cells of sequence after sequence."""
+        present = self.row >= 0
+        return evolve(self, **{name: getattr(self, name)[present] for name in OF_CELLS})
+
+
+OF_CELLS = ("value", "encoding", "text", "column", "column_text", "row", "is_target")
+"""The attributes of a `TensorBatch` that have an entry for every cell."""
 
 
 def from_sampler(
@@ -133,4 +146,5 @@ def from_sampler(
             mean=vector(batch.label_mean, np.float64),
             std=vector(batch.label_std, np.float64),
         ),
+        attention=batch.attention if torch.device(device).type == "cpu" else None,
     )

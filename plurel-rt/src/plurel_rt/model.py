@@ -7,6 +7,7 @@ checkpoints.
 Shapes:
     B  sequences of a batch               D  dim, the width of a token
     S  cells of a sequence                H  attention heads, each E = D / H wide
+    *cells  B, S with padding, or all cells of the batch without: as the device attends
     U  distinct texts of a batch          W  width of a text embedding
     F  ff, the inner width of SwiGLU
 
@@ -25,8 +26,9 @@ from attrs import field, frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plurel_rt.attention import Kind, Structure, attend, dense_structure, visible_pairs
+from plurel_rt.attention import Kind, Structure, attend, dense_masks, visible_pairs
 from plurel_rt.batch import Encoding, TensorBatch
+from plurel_rt.groups import groups_of
 from plurel_rt.heads import BooleanHead, DatetimeHead, Head, HeadConfig, NumberHead, TextHead
 from plurel_rt.norms import RMSNorm
 
@@ -97,16 +99,14 @@ class Attention(nn.Module):
         self.k_norm = RMSNorm(config.dim // config.heads)
 
     def forward(self, x: Tensor, structure: Structure) -> Tensor:
-        """`[B, S, D]` -> `[B, S, D]`; exactly 0 for a cell that sees no key."""
+        """`[*cells, D]` -> `[*cells, D]`; exactly 0 for a cell that sees no key."""
 
-        def split(y: Tensor) -> Tensor:  # [B, S, D] -> [B, S, H, E]
+        def split(y: Tensor) -> Tensor:  # [*cells, D] -> [*cells, H, E]
             return y.view(*y.shape[:-1], self.heads, -1)
 
-        query = self.q_norm(split(self.wq(x))).transpose(1, 2)  # [B, H, S, E]
-        key = self.k_norm(split(self.wk(x))).transpose(1, 2)
-        value = split(self.wv(x)).transpose(1, 2)
-        mixed = attend(query, key, value, structure, self.kind)
-        return self.wo(mixed.transpose(1, 2).flatten(-2))  # type: ignore[no-any-return]
+        query, key = self.q_norm(split(self.wq(x))), self.k_norm(split(self.wk(x)))
+        mixed = attend(query, key, split(self.wv(x)), structure, self.kind)
+        return self.wo(mixed.flatten(-2))  # type: ignore[no-any-return]
 
 
 class SwiGLU(nn.Module):
@@ -119,7 +119,7 @@ class SwiGLU(nn.Module):
         self.w2 = nn.Linear(config.ff, config.dim, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, S, D]` -> `[B, S, D]`."""
+        """`[*cells, D]` -> `[*cells, D]`."""
         return self.w2(functional.silu(self.w1(x)) * self.w3(x))  # type: ignore[no-any-return]
 
 
@@ -133,7 +133,7 @@ class Block(nn.Module):
         self.ffn = SwiGLU(config)
 
     def forward(self, x: Tensor, structure: Structure) -> Tensor:
-        """`[B, S, D]` -> `[B, S, D]`."""
+        """`[*cells, D]` -> `[*cells, D]`."""
         for key, attention in self.attns.items():
             x = x + attention(self.norms[key](x), structure)
         return x + self.ffn(self.norms["ffn"](x))  # type: ignore[no-any-return]
@@ -197,8 +197,8 @@ class RelationalTransformer(nn.Module):
         """Every cell as the sum of what its column is called and what it holds.
 
         Returns:
-            `[B, S, D]`: RMSNorm(W name + b) + RMSNorm(W_type value + b); a masked cell has its type's learned
-            vector in place of the second term; padding has 0 in both.
+            `[*cells, D]`: RMSNorm(W name + b) + RMSNorm(W_type value + b); a masked cell has its type's
+            learned vector in place of the second term; padding has 0 in both.
         """
         names: Tensor = self.norm_dict["col_name"](self.enc_dict["col_name"](batch.texts))  # [U, D]
         texts = self.norm_dict["text"](self.enc_dict["text"](batch.texts))  # [U, D]
@@ -216,9 +216,19 @@ class RelationalTransformer(nn.Module):
         return name + content
 
     def encode(self, batch: TensorBatch) -> Tensor:
-        """Last hidden state of every cell, `[B, S, D]`, after the output norm."""
-        x = self.tokens(batch)
-        structure = dense_structure(visible_pairs(batch.column, batch.row, batch.links), x.dtype)
+        """Last hidden state of every cell, `[B, S, D]`, after the output norm; padding has no meaning."""
+        if batch.attention is None:
+            x = self.tokens(batch)
+            pairs = visible_pairs(batch.column, batch.row, batch.links)
+            return self._states(x, dense_masks(pairs, x.dtype))
+        x = self.tokens(batch.packed())
+        states = self._states(x, groups_of(batch.attention, self.config.heads, x.dtype))
+        padded = states.new_zeros(*batch.row.shape, states.shape[-1])
+        padded[batch.row >= 0] = states
+        return padded
+
+    def _states(self, x: Tensor, structure: Structure) -> Tensor:
+        """Tokens through all blocks and the output norm: `[*cells, D]` -> `[*cells, D]`."""
         for block in self.blocks:
             x = block(x, structure)
         return self.norm_out(x)  # type: ignore[no-any-return]

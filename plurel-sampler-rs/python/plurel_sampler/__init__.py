@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from plurel_sampler.attention import ATTENTION_KINDS, AttentionPlan, plan_attention
     from plurel_sampler.building import build_store
     from plurel_sampler.embedders import HashedEmbedder
     from plurel_sampler.errors import (
@@ -33,14 +34,16 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-ABI: int = 1
+ABI: int = 2
 """Of stores and batches as other distributions use them; raised with every change that would break one."""
 
 __all__ = [
     "ABI",
     "ALWAYS",
+    "ATTENTION_KINDS",
     "ENCODINGS",
     "NEVER",
+    "AttentionPlan",
     "Batch",
     "BuildError",
     "CellValueError",
@@ -68,10 +71,11 @@ __all__ = [
     "TaskInfo",
     "UnresolvedKeyError",
     "build_store",
+    "plan_attention",
     "verify_store",
 ]
 
-_MODULES = ("records", "errors", "embedders", "stores", "building", "sampling", "verifying")
+_MODULES = ("records", "errors", "embedders", "stores", "building", "attention", "sampling", "verifying")
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HashedEmbedder", "Sampler", "Store", "build_store", "verify_store"]
+__all__ = ["HashedEmbedder", "Sampler", "Store", "build_store", "plan_attention", "verify_store"]
 
 def build_store(
     out: Path,
@@ -54,6 +54,10 @@ class Sampler:
     def __len__(self) -> int: ...
     def counts(self) -> list[int]: ...
     def batch(self, positions: NDArray[np.uint64], epoch: int | None) -> dict[str, Any]: ...
+
+def plan_attention(
+    column: NDArray[np.int32], row: NDArray[np.int32], links: NDArray[np.int32]
+) -> dict[str, NDArray[np.int32]]: ...
 
 @final
 class HashedEmbedder:

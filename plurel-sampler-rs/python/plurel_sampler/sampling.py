@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from plurel_sampler import _native
+from plurel_sampler.attention import AttentionPlan
 from plurel_sampler.errors import ContextError
 from plurel_sampler.records import ContextConfig, Split, Target
 from plurel_sampler.stores import Store
@@ -51,6 +52,7 @@ class Batch:
         position: ``[B] i64`` position in the epoch.
         target: ``[B] i32`` index into the sampler's targets.
         target_row: ``[B] i64`` row of the target in its table (a task: among the label rows of all splits).
+        attention: Which cells see which, as groups in buckets.
         next_position: Where to start again after this batch, with any number of ranks.
     """
 
@@ -74,6 +76,7 @@ class Batch:
     position: NDArray[np.int64]
     target: NDArray[np.int32]
     target_row: NDArray[np.int64]
+    attention: AttentionPlan
     next_position: int
 
     def __len__(self) -> int:
@@ -250,8 +253,9 @@ class Sampler:
 
     def _batch(self, positions: NDArray[np.uint64], epoch: int | None) -> Batch:
         arrays = self._native.batch(positions, epoch)
+        attention = AttentionPlan(**arrays.pop("attention"))
         last = int(positions[-1]) - self.rank + self.world_size if len(positions) else 0
-        return Batch(**arrays, next_position=min(last, len(self)))
+        return Batch(**arrays, attention=attention, next_position=min(last, len(self)))
 
     def __repr__(self) -> str:
         return f"Sampler({len(self.stores)} stores, {len(self.targets)} targets, {len(self):,} positions)"

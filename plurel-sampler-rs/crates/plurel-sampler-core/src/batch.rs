@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use crate::attention_plan::AttentionPlan;
 use crate::context::{Context, Goal};
 use crate::error::Result;
 use crate::spec::Encoding;
@@ -39,6 +40,7 @@ pub struct Batch {
     pub position: Vec<i64>,
     pub target: Vec<i32>,
     pub target_row: Vec<i64>,
+    pub attention: AttentionPlan,
 }
 
 /// A store among those of a sampler.
@@ -127,6 +129,7 @@ impl Batch {
             }
         }
         batch.texts = texts.vectors;
+        batch.attention = AttentionPlan::of(length, &batch.column, &batch.row, &batch.links)?;
         Ok(batch)
     }
 

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod attention_plan;
 pub mod batch;
 pub mod build;
 pub mod context;

@@ -109,7 +109,7 @@ impl Sampler {
             })
             .collect::<Result<_>>()
         })?;
-        let mut batch = Batch::of(&self.members, &sequences, length)?;
+        let mut batch = self.pool.install(|| Batch::of(&self.members, &sequences, length))?;
         for (line, (slot, &position)) in slots.iter().zip(positions).enumerate() {
             batch.position[line] = position as i64;
             batch.target[line] = slot.target as i32;

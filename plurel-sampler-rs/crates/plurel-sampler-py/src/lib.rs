@@ -19,7 +19,7 @@ mod _native {
     #[pymodule_export]
     use crate::embedder::HashedEmbedder;
     #[pymodule_export]
-    use crate::sampler::Sampler;
+    use crate::sampler::{Sampler, plan_attention};
     #[pymodule_export]
     use crate::store::{Store, build_store, verify_store};
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1};
+use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use plurel_sampler_core::attention_plan::{AttentionPlan, KINDS};
 use plurel_sampler_core::batch::Batch;
 use plurel_sampler_core::context::ContextConfig;
 use plurel_sampler_core::error::{Error, Result};
@@ -80,15 +81,41 @@ impl Sampler {
     }
 }
 
-fn arrays(py: Python<'_>, batch: Batch) -> PyResult<Bound<'_, PyDict>> {
-    fn set<T: Element>(out: &Bound<'_, PyDict>, name: &str, values: Vec<T>, width: Option<usize>) -> PyResult<()> {
-        let rows = width.map(|width| values.len() / width.max(1));
-        let array = PyArray1::from_vec(out.py(), values);
-        match (rows, width) {
-            (Some(rows), Some(width)) => out.set_item(name, array.reshape([rows, width])?),
-            _ => out.set_item(name, array),
-        }
+/// The plan of a batch's attention from its `[sequences, length]` columns and rows and its `[links, 3]` links.
+#[pyfunction]
+pub fn plan_attention<'py>(
+    py: Python<'py>,
+    column: PyReadonlyArray2<'py, i32>,
+    row: PyReadonlyArray2<'py, i32>,
+    links: PyReadonlyArray2<'py, i32>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let length = row.as_array().ncols();
+    let [column, row, links] = [column, row, links].map(|array| array.as_array().iter().copied().collect::<Vec<i32>>());
+    plan(py, detached(py, || AttentionPlan::of(length, &column, &row, &links))?)
+}
+
+/// Puts an array into a dictionary, as a matrix where it has a width.
+fn set<T: Element>(out: &Bound<'_, PyDict>, name: &str, values: Vec<T>, width: Option<usize>) -> PyResult<()> {
+    let rows = width.map(|width| values.len() / width.max(1));
+    let array = PyArray1::from_vec(out.py(), values);
+    match (rows, width) {
+        (Some(rows), Some(width)) => out.set_item(name, array.reshape([rows, width])?),
+        _ => out.set_item(name, array),
     }
+}
+
+fn plan(py: Python<'_>, plan: AttentionPlan) -> PyResult<Bound<'_, PyDict>> {
+    let out = PyDict::new(py);
+    set(&out, "buckets", plan.buckets, Some(4))?;
+    set(&out, "query", plan.query, None)?;
+    set(&out, "key", plan.key, None)?;
+    out.set_item("query_place", PyArray1::from_vec(py, plan.query_place).reshape([KINDS, plan.cells])?)?;
+    set(&out, "key_place", plan.key_place, None)?;
+    set(&out, "key_start", plan.key_start, Some(plan.cells + 1))?;
+    Ok(out)
+}
+
+fn arrays(py: Python<'_>, batch: Batch) -> PyResult<Bound<'_, PyDict>> {
     let out = PyDict::new(py);
     let length = Some(batch.length);
     set(&out, "value", batch.value, length)?;
@@ -111,5 +138,6 @@ fn arrays(py: Python<'_>, batch: Batch) -> PyResult<Bound<'_, PyDict>> {
     set(&out, "position", batch.position, None)?;
     set(&out, "target", batch.target, None)?;
     set(&out, "target_row", batch.target_row, None)?;
+    out.set_item("attention", plan(py, batch.attention)?)?;
     Ok(out)
 }
