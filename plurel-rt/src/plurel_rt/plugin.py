@@ -58,6 +58,19 @@ def plurel_heads() -> Iterable[records.Head]:
 
 
 @hookimpl
+def plurel_embedders() -> Iterable[records.Embedder]:
+    """Vectors that know meaning, from a model that a person names."""
+    return [
+        records.Embedder(
+            name="sentence-transformers",
+            summary="a sentence-transformers model, from a folder or by its name: knows meaning",
+            config="plurel_rt.sentences:SentenceParams",
+            factory="plurel_rt.sentences:SentenceEmbedder",
+        )
+    ]
+
+
+@hookimpl
 def plurel_commands() -> Iterable[records.Command]:
     """What a person does with a model."""
     return [
