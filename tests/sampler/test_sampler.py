@@ -166,6 +166,42 @@ def test_training_resumes_at_any_world_size(make_shop: MakeShop) -> None:
         iterator.close()  # type: ignore[attr-defined]
 
 
+@given(world=st.integers(1, 4), batch_size=st.integers(1, 9), start=st.integers(0, 90))
+def test_a_stream_leaves_nothing_out_between_epochs(
+    shop_store: Store, world: int, batch_size: int, start: int
+) -> None:
+    """Every step of the ranks is the next positions of one order, wherever epochs end."""
+    ranks = [
+        sampler_of(shop_store, rank=rank, world_size=world, batch_size=batch_size).stream(start)
+        for rank in range(world)
+    ]
+    first = start
+    for _ in range(3):
+        step = [next(rank) for rank in ranks]
+        assert [len(batch) for batch in step] == [batch_size] * world
+        met = sorted(int(position) for batch in step for position in batch.position)
+        assert met == list(range(first, first + world * batch_size))
+        assert {batch.next_position for batch in step} == {met[-1] + 1}
+        first = met[-1] + 1
+    for rank in ranks:
+        rank.close()  # type: ignore[attr-defined]
+
+
+def test_a_stream_is_the_epochs_one_after_the_other(make_shop: MakeShop) -> None:
+    store = make_shop()
+    sampler = sampler_of(store, batch_size=7)
+    epochs = [list(sampler_of(store, batch_size=1).batches(epoch)) for epoch in range(3)]
+    expected = [batch for epoch in epochs for batch in epoch]
+    stream = sampler.stream()
+    for _ in range(len(expected) // 7):
+        batch = next(stream)
+        for line, position in enumerate(batch.position):
+            one = expected[position]
+            assert np.array_equal(batch.node[line], one.node[0])
+            assert (batch.target[line], batch.target_row[line]) == (one.target[0], one.target_row[0])
+    stream.close()  # type: ignore[attr-defined]
+
+
 def test_evaluation_meets_every_row_once_whatever_the_ranks(make_shop: MakeShop) -> None:
     store = make_shop()
     for world in (1, 2, 3):
@@ -417,6 +453,10 @@ def test_positions_must_exist(shop_store: Store) -> None:
             sampler.batch([wrong])
     with pytest.raises(ContextError, match="start -1"):
         next(iter(sampler.batches(start=-1)))
+    with pytest.raises(ContextError, match=r"a stream from 0 .*: expected training"):
+        sampler.stream()
+    with pytest.raises(ContextError, match="a stream from -1"):
+        sampler_of(shop_store).stream(-1)
     assert len(sampler.batch([])) == 0
 
 

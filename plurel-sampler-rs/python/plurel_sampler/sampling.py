@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -49,7 +50,7 @@ class Batch:
         label_mean: ``[B] f64`` raw value = label * label_std + label_mean.
         label_std: ``[B] f64``.
         cutoff: ``[B] i64`` microseconds: what is known then is shown.
-        position: ``[B] i64`` position in the epoch.
+        position: ``[B] i64`` position in the epoch; from `stream`, counted on through the epochs.
         target: ``[B] i32`` index into the sampler's targets.
         target_row: ``[B] i64`` row of the target in its table (a task: among the label rows of all splits).
         attention: Which cells see which, as groups in buckets.
@@ -102,9 +103,10 @@ class Sampler:
     """Makes contexts.
 
     One order for all ranks follows from the seed and the epoch; rank r of w takes positions r, r + w, ...
-    Neither threads nor ranks change what stands at a position. In training an epoch leaves out the last few
-    positions that would not go round all ranks, so that every rank makes batches of the same sizes; in
-    evaluation (``shuffle=False``) every row comes exactly once.
+    Neither threads nor ranks change what stands at a position. `stream` goes through one training epoch after
+    the other and leaves nothing out; `batches` of a training epoch leave out the last few positions that
+    would not go round all ranks, so that every rank makes batches of the same sizes; in evaluation
+    (``shuffle=False``) every row comes exactly once.
 
     Args:
         stores: Stores, all with vectors of ``embedder``.
@@ -218,7 +220,7 @@ class Sampler:
         wanted = np.asarray(positions, dtype=np.int64).reshape(-1)
         if wanted.size and wanted.min() < 0:
             raise ContextError(f"position {wanted.min()} where there are {len(self)}")
-        return self._batch(wanted.astype(np.uint64), None)
+        return self._batch(wanted.astype(np.uint64), None, len(self))
 
     def batches(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch on this rank; the next ones are made in the background.
@@ -228,13 +230,41 @@ class Sampler:
             start: The global position to start from: 0, or a batch's ``next_position`` to resume after it.
         """
         positions = self._own_positions(start)
-        chunks = [positions[i : i + self.batch_size] for i in range(0, len(positions), self.batch_size)]
+        chunks = (positions[i : i + self.batch_size] for i in range(0, len(positions), self.batch_size))
+        return self._made(chunks, epoch if self.shuffle else None, end=len(self))
+
+    def stream(self, start: int = 0) -> Iterator[Batch]:
+        """Training batches of this rank without end, through one epoch after the other; none is left out.
+
+        Positions count on: ``len(self)`` is the first of epoch 1. A batch may begin in one epoch and end in
+        the next, so every batch of every rank has ``batch_size`` sequences, and ``world_size`` of them
+        together are the next ``world_size * batch_size`` positions.
+
+        Args:
+            start: The position to start from: 0, or a batch's ``next_position`` to resume after it with any
+                number of ranks.
+
+        Raises:
+            ContextError: Evaluation has one epoch; or ``start`` is negative.
+        """
+        if not self.shuffle or start < 0:
+            raise ContextError(
+                f"a stream from {start} (shuffle={self.shuffle}): expected training, from 0 on"
+            )
+        together = self.batch_size * self.world_size
+        chunks = (
+            range(first + self.rank, first + together, self.world_size) for first in count(start, together)
+        )
+        return self._made(chunks, 0, end=None)
+
+    def _made(self, chunks: Iterable[range], epoch: int | None, end: int | None) -> Iterator[Batch]:
+        """A batch for each chunk of positions, made ahead in the background."""
         with ThreadPoolExecutor(1, thread_name_prefix="plurel-sampler-prefetch") as background:
             pending: deque[Future[Batch]] = deque()
             try:
                 for chunk in chunks:
                     wanted = np.arange(chunk.start, chunk.stop, chunk.step, dtype=np.uint64)
-                    pending.append(background.submit(self._batch, wanted, epoch if self.shuffle else None))
+                    pending.append(background.submit(self._batch, wanted, epoch, end))
                     if len(pending) > PREFETCHED:
                         yield pending.popleft().result()
                 while pending:
@@ -251,11 +281,11 @@ class Sampler:
         end = start + (left // self.world_size * self.world_size if self.shuffle else left)
         return range(start + self.rank, end, self.world_size)
 
-    def _batch(self, positions: NDArray[np.uint64], epoch: int | None) -> Batch:
+    def _batch(self, positions: NDArray[np.uint64], epoch: int | None, end: int | None) -> Batch:
         arrays = self._native.batch(positions, epoch)
         attention = AttentionPlan(**arrays.pop("attention"))
         last = int(positions[-1]) - self.rank + self.world_size if len(positions) else 0
-        return Batch(**arrays, attention=attention, next_position=min(last, len(self)))
+        return Batch(**arrays, attention=attention, next_position=last if end is None else min(last, end))
 
     def __repr__(self) -> str:
         return f"Sampler({len(self.stores)} stores, {len(self.targets)} targets, {len(self):,} positions)"

@@ -91,20 +91,20 @@ impl Sampler {
         self.targets.iter().map(|target| target.rows.len()).collect()
     }
 
-    /// The contexts at some positions, in the order in which they are given.
+    /// The contexts at some positions, in the order in which they are given. In training, positions beyond the end of
+    /// the epoch are those of the epochs that follow.
     pub fn batch(&self, sequencing: Sequencing, positions: &[u64]) -> Result<Batch> {
-        if let Some(&beyond) = positions.iter().find(|&&position| position >= self.len()) {
-            return Err(Error::context(format!("position {beyond} where there are {}", self.len())));
-        }
+        let places = positions.iter().map(|&position| self.place(sequencing, position));
+        let places: Vec<(Sequencing, u64)> = places.collect::<Result<_>>()?;
         let length = self.spec.config.length;
         if positions.len() > MAX_CELLS / length {
             let message = format!("{} contexts of length {length}: {MAX_CELLS} cells are the most", positions.len());
             return Err(Error::context(message));
         }
-        let slots: Vec<Slot> = positions.iter().map(|&position| self.slot(sequencing, position)).collect();
+        let slots: Vec<Slot> = places.iter().map(|&(sequencing, position)| self.slot(sequencing, position)).collect();
         let sequences: Vec<Sequence> = self.pool.install(|| {
-            let jobs = slots.par_iter().zip(positions);
-            jobs.map_init(Scratch::default, |scratch, (&slot, &position)| {
+            let jobs = slots.par_iter().zip(&places);
+            jobs.map_init(Scratch::default, |scratch, (&slot, &(sequencing, position))| {
                 self.sequence(sequencing, slot, position, scratch)
             })
             .collect::<Result<_>>()
@@ -115,6 +115,20 @@ impl Sampler {
             batch.target[line] = slot.target as i32;
         }
         Ok(batch)
+    }
+
+    /// The epoch that a position lies in, and its place there.
+    fn place(&self, sequencing: Sequencing, position: u64) -> Result<(Sequencing, u64)> {
+        let positions = self.len();
+        match sequencing {
+            _ if position < positions => Ok((sequencing, position)),
+            Sequencing::Training { epoch } if positions > 0 => {
+                let later = u32::try_from(position / positions).ok().and_then(|later| epoch.checked_add(later));
+                let beyond = || Error::context(format!("position {position} lies in an epoch that is none"));
+                Ok((Sequencing::Training { epoch: later.ok_or_else(beyond)? }, position % positions))
+            }
+            _ => Err(Error::context(format!("position {position} where there are {positions}"))),
+        }
     }
 
     fn slot(&self, sequencing: Sequencing, position: u64) -> Slot {
