@@ -288,27 +288,6 @@ def test_plugins_show_gives_the_parameters_and_their_defaults(run: Run) -> None:
     assert "unknown task 'nothing'" in run("plugins", "show", "nothing", "--kind", "tasks")[2]
 
 
-def test_config_check_names_the_file_and_the_place(run: Run, tmp_path: Path) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text("val_split: 2.0\n")
-    code, out, err = run("config", "check", str(path))
-    assert (code, out) == (2, "")
-    assert err == f"error: {path}: this is a number above 0 and below 1, got 2.0 @ $.val_split\n"
-    assert run("config", "check", str(tmp_path / "absent.yaml"))[0] == 2
-
-
-def test_config_takes_a_file_or_a_preset(run: Run, tmp_path: Path) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text("{}")
-    code, _, err = run("config", "show", str(path), "--preset", "default")
-    assert code == 2
-    assert "from a file or a preset, got both" in err
-
-
-def test_config_presets_may_be_empty(run: Run) -> None:
-    assert json.loads(run("config", "presets", "--json")[1]) == []
-
-
 def test_a_reporter_keeps_words_from_the_document(capsys: pytest.CaptureFixture[str]) -> None:
     say = reporter(json=True)
     with say.progress("packing", total=2) as bar:

@@ -37,7 +37,11 @@ def test_a_file_that_cannot_be_parsed_is_a_wrong_request(
     file.write_bytes(content)
     assert main(["config", "check", str(file), "--json"]) == 2
     out, err = capsys.readouterr()
-    assert json.loads(out)["exit_code"] == 2
+    (error,) = json.loads(out)["errors"]
+    assert (err, error["path"]) == ("", None)
+    assert words in error["message"]
+    assert main(["config", "show", str(file)]) == 2
+    err = capsys.readouterr().err
     assert err.count("\n") == 1, "an error is one paragraph"
     assert str(file) in err
     assert words in err

@@ -368,6 +368,31 @@ def test_a_contribution_whose_parameters_cannot_be_read_spoils_no_schema() -> No
     assert not checks.is_valid({"database_params": {"table_layout_choices": {"name": "plain", "depth": 1}}})
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x85\U000362b4",
+        "a\x85b",
+        "\u2028",
+        "\n",
+        " a\r\n b",
+        "\t",
+        "\ufeff",
+        "yes",
+        "1e3",
+        "~",
+        "\x00",
+        "#",
+        "é",
+    ],
+)
+def test_texts_that_are_hard_to_write_come_back(text: str) -> None:
+    config = Config(cache_dir=text)
+    assert Config.from_yaml(config.to_yaml()).cache_dir == text
+    assert Config.from_toml(config.to_toml()).cache_dir == text
+    assert Config.from_json(config.to_json()).cache_dir == text
+
+
 @pytest.mark.parametrize("suffix", [".yaml", ".yml", ".toml", ".json"])
 def test_a_config_is_written_and_read_as_its_suffix_says(tmp_path: Path, suffix: str) -> None:
     config = Config(

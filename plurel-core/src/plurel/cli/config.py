@@ -1,26 +1,37 @@
-"""`plurel config`: what a config stands for, whether a file is one, and which presets there are."""
+"""`plurel config`: what a config stands for, whether a file is one, the JSON Schema, the presets."""
 
 from __future__ import annotations
 
+import json as json_module
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from plurel.cli.output import reporter
 from plurel.config import Config, resolve
-from plurel.errors import RequestError
+from plurel.config.problems import each
+from plurel.errors import AmbiguousNameError, ConfigError, RequestError, UnknownNameError
 from plurel.plugins.ledger import get_ledger
 
-app = App(name="config", help="Show, check and list configs.")
+app = App(name="config", help="Show and check configs, list presets, print the JSON Schema.")
 
-_Assignments = Annotated[list[str] | None, Parameter(name="--set", negative=(), consume_multiple=False)]
+_Assignments = Annotated[
+    tuple[str, ...], Parameter(name="--set", negative=(), show_default=False, consume_multiple=False)
+]
+_Flag = Annotated[bool, Parameter(negative=())]
 
 
 @app.command
 def show(
-    config: Path | None = None, *, preset: str | None = None, assign: _Assignments = None, json: bool = False
+    config: Path | None = None,
+    /,
+    *,
+    preset: str | None = None,
+    assign: _Assignments = (),
+    format: Literal["yaml", "toml", "json"] = "yaml",  # noqa: A002 - the option's name
+    json: _Flag = False,
 ) -> None:
     """Print a config with every choice in full: canonical names, all parameters.
 
@@ -28,30 +39,63 @@ def show(
         config: A config file; the default config without one.
         preset: Start from this preset instead of a file.
         assign: Replace a value, as in --set database_params.num_tables_choices=3; may be given again.
+        format: The form to print it in.
         json: Print one JSON document with the provenance of every contribution.
     """
-    resolved = resolve(load(config, preset, assign or []), get_ledger())
+    resolved = resolve(load(config, preset, assign), get_ledger())
+    write = {"yaml": Config.to_yaml, "toml": Config.to_toml, "json": Config.to_json}[format]
     say = reporter(json=json)
     say.emit({"config": resolved.to_dict(), "contributions": resolved.provenance})
-    say.result(resolved.to_yaml().rstrip())
+    say.text(write(resolved.config))
 
 
 @app.command
-def check(config: Path, *, json: bool = False) -> None:
-    """Check a config file against what is installed.
+def check(config: Path, /, *, assign: _Assignments = (), json: _Flag = False) -> int:
+    """Check a config file against what is installed; list every error with its place.
 
     Args:
         config: The file.
+        assign: Replace a value first, as in --set val_split=0.7; may be given again.
         json: Print one JSON document.
     """
-    resolved = resolve(Config.from_file(config), get_ledger())
     say = reporter(json=json)
-    say.emit({"config": str(config), "valid": True, "contributions": len(resolved.provenance)})
-    say.result(f"{config}: a valid config of {len(resolved.provenance)} contributions")
+    contributions, problems = 0, tuple[tuple[str | None, str], ...]()
+    try:
+        contributions = len(resolve(load(config, None, assign), get_ledger()).provenance)
+    except (ConfigError, UnknownNameError, AmbiguousNameError) as error:
+        problems = tuple(map(_told, each(error)))
+    say.emit(
+        {
+            "config": str(config),
+            "valid": not problems,
+            "errors": [{"path": path, "message": words} for path, words in problems],
+            "contributions": contributions,
+        }
+    )
+    for path, words in problems:
+        say.result(words if path is None else f"{path}: {words}")
+    if problems:
+        say.result(f"{config}: {len(problems)} error{'s' if len(problems) > 1 else ''}")
+        return RequestError.exit_code
+    say.result(f"{config}: a valid config of {contributions} contributions")
+    return 0
 
 
 @app.command
-def presets(*, json: bool = False) -> None:
+def schema(*, json: _Flag = False) -> None:
+    """Print the JSON Schema of configs, with the names and parameters of all that is installed.
+
+    Args:
+        json: The same; it is a JSON document either way.
+    """
+    document = Config.json_schema(get_ledger())
+    say = reporter(json=json)
+    say.emit(document)
+    say.text(json_module.dumps(document, indent=2))
+
+
+@app.command
+def presets(*, json: _Flag = False) -> None:
     """List the presets that are installed.
 
     Args:
@@ -60,12 +104,25 @@ def presets(*, json: bool = False) -> None:
     entries = get_ledger().entries("presets")
     say = reporter(json=json)
     say.emit(
-        [{"id": entry.id, "version": entry.version, "summary": entry.record.summary} for entry in entries]
+        [
+            {
+                "name": entry.name,
+                "id": entry.id,
+                "dist": entry.dist,
+                "version": entry.version,
+                "revision": entry.record.revision,
+                "summary": entry.record.summary,
+            }
+            for entry in entries
+        ]
     )
     say.table(
         "Presets",
-        ["name", "distribution", "summary"],
-        [(entry.name, entry.dist, entry.record.summary) for entry in entries],
+        ["name", "distribution", "version", "revision", "summary"],
+        [
+            (entry.name, entry.dist, entry.version, entry.record.revision, entry.record.summary)
+            for entry in entries
+        ],
     )
 
 
@@ -89,3 +146,15 @@ def load(config: Path | None, preset: str | None, assignments: Iterable[str]) ->
     else:
         start = Config()
     return start.with_set(assignments)
+
+
+def _told(problem: RequestError) -> tuple[str | None, str]:
+    """An error's path, None where it has none, and what it says."""
+    if isinstance(problem, ConfigError):
+        return None if problem.path is None else f"${problem.path}", problem.message
+    said, note = (
+        (problem.message, problem.note) if isinstance(problem, UnknownNameError) else (str(problem), "")
+    )
+    words, at, path = said.rpartition(" @ $")
+    words = f"{words or path}; {note}" if note else words or path
+    return f"${path}" if at else None, words

@@ -47,6 +47,11 @@ class Reporter:
         if not self.json:
             _write(sys.stdout, _fitted(words) if sys.stdout.isatty() else words)
 
+    def text(self, content: str) -> None:
+        """A result that is a text with lines of its own, as a file has them; nothing under `--json`."""
+        if not self.json:
+            _write(sys.stdout, content.rstrip("\n"))
+
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table of the result for a person, on stdout; nothing under `--json`.
 
