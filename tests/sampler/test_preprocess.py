@@ -152,7 +152,7 @@ def test_a_store_of_the_same_database_is_taken_over(
     directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call = ["preprocess", str(directory), "--out", str(tmp_path / "stores"), "--json"]
-    documents = []
+    documents: list[dict[str, Any]] = []
     for again in ([], [], ["--overwrite"]):
         before = identity(tmp_path / "stores" / "visits") if documents else set()
         assert main([*call, *again]) == 0

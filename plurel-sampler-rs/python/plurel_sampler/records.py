@@ -32,8 +32,8 @@ class ArrowStream(Protocol):
 
 
 Data: TypeAlias = ArrowStream | Path | str | Callable[[], ArrowStream]
-"""Rows that can be asked for more than once: an object with ``__arrow_c_stream__`` that allows it, the path of a
-Parquet file, or a function that gives a new stream each time."""
+"""Rows that can be asked for more than once: an object with ``__arrow_c_stream__`` that allows it, the path
+of a Parquet file, or a function that gives a new stream each time."""
 
 
 @dataclass(frozen=True, slots=True)
