@@ -43,6 +43,13 @@ def plurel(*words: object) -> list[str]:
     return [sys.executable, "-c", code, *map(str, words)]
 
 
+def script(code: str, work: Path) -> list[str]:
+    """The command line of a Python script, put into a directory so that processes it starts find it."""
+    file = work / "script.py"
+    file.write_text(code)
+    return [sys.executable, str(file)]
+
+
 @frozen
 class Report:
     """What a trial came to.

