@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from plurel.cli import main
-from plurel_rt import demo, trainer
+from plurel_rt import demo
 from plurel_rt.checkpoint import list_checkpoints, load_model
+from plurel_rt.commands import StepProgress
 from plurel_rt.plot import loss_curve, read_metrics
 from plurel_rt.reports import StepReport
+
+
+@pytest.fixture(autouse=True)
+def wait_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands set it for their process; here that is the tests' own."""
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def sets(store: Path, out: Path, *more: str) -> list[str]:
@@ -95,47 +104,137 @@ def test_a_run_goes_on_by_its_own_recipe(
     assert "name a recipe" in capsys.readouterr().err
 
 
-def test_an_interrupt_exits_130_and_the_last_checkpoint_is_whole(
-    shop_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_asked_to_end_saves_and_goes_on_later(
+    shop_store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    sent: signal.Signals,
+    code: int,
 ) -> None:
-    plain = trainer._Run._train_step
+    run = tmp_path / "run"
+    plain = StepProgress.step
 
-    def interrupted(self: trainer._Run, data: object) -> StepReport:
-        if self.step == 3:
-            raise KeyboardInterrupt
-        return plain(self, data)  # type: ignore[arg-type]
+    def send_after_first(self: StepProgress, report: StepReport) -> None:
+        plain(self, report)
+        if report.step == 1:
+            signal.raise_signal(sent)
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer._Run, "_train_step", interrupted)
-        assert main(["pretrain", "tiny", *sets(shop_store, tmp_path / "run")]) == 130
-    assert [path.name for path in list_checkpoints(tmp_path / "run")] == ["step-00000002"]
-    assert (
-        main(["pretrain", "tiny", "--resume", str(tmp_path / "run"), *sets(shop_store, tmp_path / "run")])
-        == 0
-    )
-    assert [line["step"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3, 4]
+        patch.setattr(StepProgress, "step", send_after_first)
+        assert main(["pretrain", "tiny", *sets(shop_store, run, "steps=5", "save_every=4")]) == code
+    assert "stopped after step 2" in capsys.readouterr().err
+    assert [path.name for path in list_checkpoints(run)] == ["step-00000002"]
+    assert main(["pretrain", "--resume", str(run)]) == 0
+    assert [line["step"] for line in read_metrics(run / "metrics.jsonl")] == [1, 2, 3, 4, 5]
+    assert [path.name for path in list_checkpoints(run)] == ["step-00000004", "step-00000005"]
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_a_launcher_runs_the_module_in_every_rank(shop_store: Path, tmp_path: Path, ranks: int) -> None:
-    options = {"num_processes": ranks, "num_machines": 1, "mixed_precision": "no", "dynamo_backend": "no"}
-    launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
-    launch += [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    launch += ["--num_cpu_threads_per_process", "1"]
-    if ranks > 1:
-        launch += ["--multi_gpu", "--main_process_port", "0"]
-    elif not torch.accelerator.is_available():
-        launch += ["--cpu"]
+def test_a_second_ctrl_c_does_not_wait(
+    shop_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send_twice(self: StepProgress, report: StepReport) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(StepProgress, "step", send_twice)
+    assert main(["pretrain", "tiny", *sets(shop_store, tmp_path / "run")]) == 130
+    assert not list_checkpoints(tmp_path / "run")
+
+
+def test_two_processes_do_not_train_into_one_folder(
+    shop_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    holds = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_EX)"
+    code = f"{holds}; print(flush=True); input()"
+    run.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(run / ".lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        assert main(["pretrain", "tiny", *sets(shop_store, run)]) == 2
+        assert f"another process trains into {run}" in capsys.readouterr().err
+        other.kill()
+    assert main(["pretrain", "tiny", *sets(shop_store, run)]) == 0
+
+
+def test_what_is_damaged_or_gone_is_one_paragraph(
+    shop_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, stores = tmp_path / "run", tmp_path / "stores"
+    shutil.copytree(shop_store, stores / "shops")
+    assert main(["pretrain", "tiny", *sets(stores / "shops", run)]) == 0
+    more = ["pretrain", "--resume", str(run), "--set", "steps=6"]
+
+    def says(code: int, words: str) -> None:
+        capsys.readouterr()
+        assert main(more) == code
+        said = capsys.readouterr().err
+        assert words in said
+        assert "Traceback" not in said
+
+    shutil.move(stores / "shops", stores / "elsewhere")
+    says(2, f"no packed store at '{stores}/shops'")
+    moved = [*more, "--set", f"stores=[{stores}/elsewhere]"]
+    assert main(moved) == 0
+    manifest = stores / "elsewhere" / "store.json"
+    manifest.write_text(manifest.read_text() + " ")
+    capsys.readouterr()
+    assert main([*moved, "--set", "steps=7"]) == 2
+    assert "was trained on other data" in capsys.readouterr().err
+
+    shutil.copytree(shop_store, stores / "shops")
+    file = list_checkpoints(run)[-1] / "state.pt"
+    file.write_bytes(file.read_bytes()[:-1])
+    more[-1] = f"stores=[{stores}/shops]"
+    says(1, f"{file} is damaged")
+    metrics = run / "metrics.jsonl"
+    file.unlink()
+    says(1, f"{file} cannot be read: No such file")
+    shutil.rmtree(file.parent)
+    metrics.write_text("nothing\n" + metrics.read_text())
+    says(1, f"{metrics} holds a line that is none of a run's")
+    (tmp_path / "file").write_text("")
+    more[1:] = ["tiny", *sets(stores / "shops", tmp_path / "file" / "run")]
+    says(1, "Not a directory")
+
+
+LAUNCHERS = {
+    "accelerate": [
+        *("accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2"),
+        *("--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"),
+        *("--num_cpu_threads_per_process", "1", "--main_process_port", "0"),
+    ],
+    "torchrun": ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"],
+}
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_ranks_of_a_launcher_see_each_other(shop_store: Path, tmp_path: Path, launcher: str) -> None:
+    accelerate = launcher == "accelerate"
     done = subprocess.run(
-        [*launch, "-m", "plurel_rt.pretrain", "tiny", *sets(shop_store, tmp_path / "run"), "--json"],
+        [sys.executable, "-m", *LAUNCHERS[launcher], "-m", "plurel_rt.pretrain", "tiny",
+         *sets(shop_store, tmp_path / "run", "log_targets=true"), "--json"],
         capture_output=True, text=True, cwd=tmp_path, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"} | ({"ACCELERATE_USE_CPU": "true"} if accelerate else {}),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["steps"] == 4
-    assert f"{ranks} rank{'s' if ranks > 1 else ''}, on " in done.stderr
+    report = json.loads(done.stdout)
+    assert (report["steps"], report["ranks"]) == (4, 2)
+    assert next(line for line in done.stderr.splitlines() if "rank" in line).startswith("2 ranks, on ")
     assert len(read_metrics(tmp_path / "run" / "metrics.jsonl")) == 4
     _, info = load_model(tmp_path / "run")
     assert info.step == 4
+    positions = [
+        [read_metrics(tmp_path / "run" / f"targets-rank{rank}.jsonl")[step]["position"] for rank in (0, 1)]
+        for step in range(4)
+    ]
+    assert positions == [
+        [[8 * step + 2 * place + rank for place in range(4)] for rank in (0, 1)] for step in range(4)
+    ]
 
 
 def test_the_curve_is_a_picture(tmp_path: Path) -> None:
@@ -166,7 +265,8 @@ def test_a_sampler_of_another_interface_is_refused() -> None:
     import plurel_rt
 
     with pytest.raises(
-        plurel_rt.NotInstalledError, match=r"plurel-rt 0\.1\.0 needs plurel-sampler-rs with interface 1"
+        plurel_rt.NotInstalledError,
+        match=rf"plurel-rt 0\.1\.0 needs plurel-sampler-rs with interface {plurel_rt.SAMPLER_ABI}",
     ):
         plurel_rt.check_sampler_abi(7)
     assert plurel_rt.RelationalTransformer.__name__ == "RelationalTransformer"

@@ -80,24 +80,33 @@ def test_a_resumed_run_ends_in_the_same_bits(recipe: Recipe, tmp_path: Path) -> 
     assert metrics(cut) == metrics(through)
 
 
-def test_a_resume_crosses_epochs(recipe: Recipe, tmp_path: Path) -> None:
-    """144 training rows at 32 a step are an epoch of 5 steps, the last one smaller."""
+def test_a_step_goes_on_into_the_next_epoch(recipe: Recipe, tmp_path: Path) -> None:
+    """144 training rows at 32 a step are four steps and a half: the fifth ends in the next epoch."""
     through = evolve(
         recipe,
         targets=("visits-sales",),
         batch_size=16,
         accumulate=2,
         steps=7,
-        save_every=6,
+        save_every=5,
         keep=2,
+        log_targets=True,
         out=str(tmp_path / "through"),
     )
     pretrain(through)
     before, after = (read_state(path) for path in list_checkpoints(Path(through.out)))
-    assert before["cursor"]["epoch"] == 1
+    assert (before["position"], after["position"]) == (160, 224)
+    rows = [row for line in targets_of(through) for row in line["target_row"]]
+    assert sorted(rows[:144]) == list(range(144)), "every row once in an epoch"
+    assert rows[144:] != rows[:80]
+    assert len(set(rows[144:])) == 80
     resumed = evolve(through, out=str(tmp_path / "resumed"))
-    pretrain(resumed, resume=checkpoint_dir(Path(through.out), 6))
+    pretrain(resumed, resume=checkpoint_dir(Path(through.out), 5))
     assert_equal_states(read_state(checkpoint_dir(Path(resumed.out), 7)), after)
+
+
+def targets_of(recipe: Recipe) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (Path(recipe.out) / "targets-rank0.jsonl").read_text().splitlines()]
 
 
 def test_threads_of_the_sampler_change_nothing(recipe: Recipe, tmp_path: Path) -> None:
@@ -132,7 +141,11 @@ def test_a_run_says_what_it_was_and_keeps_its_last_checkpoints(recipe: Recipe) -
     assert info.model["config"]["text_width"] == 16
     assert info.embedder == {"name": "hashed", "width": 16, "fingerprint": "hashed-1-16"}
     assert info.recipe["batch_size"] == 8
-    assert [record["id"] for record in info.provenance] == ["plurel-rt:rt-plurel"]
+    heads = [f"plurel-rt:{name}" for name in ("boolean", "datetime", "number", "text")]
+    assert [record["id"] for record in info.provenance] == [
+        "plurel-sampler-rs:hashed", *heads, "plurel-rt:rt-plurel",
+    ]  # fmt: skip
+    assert info.stores[0]["path"] == recipe.stores[0]
     assert not list(Path(recipe.out).rglob("*.tmp"))
 
 

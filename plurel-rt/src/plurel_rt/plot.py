@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plurel.errors import NotInstalledError
-from plurel_rt.reports import read_lines
+from plurel_rt.runs import read_lines
 
 INK, RAW, SMOOTH, HELD_OUT = "#333333", "#c6d3e3", "#1f5fa8", "#d1602a"
 

@@ -23,7 +23,7 @@ SET_BY_RUN = ("text_width", "seed")
 
 MAY_CHANGE = (
     "name", "stores", "steps", "batch_size", "save_every", "eval_every", "eval_limit", "keep", "threads",
-    "out",
+    "log_targets", "out",
 )  # fmt: skip
 """What a run may be told anew when it goes on. Of the stores only the place: their content is compared."""
 
@@ -69,8 +69,9 @@ class Recipe:
         context: size of the contexts.
         balance: `uniform` draws a target first and then a row of it; `proportional` draws every row equally
             often.
-        batch_size: sequences that a rank computes at once.
-        accumulate: such batches a rank and optimiser step.
+        batch_size: sequences that a rank computes at once, at most.
+        accumulate: such batches a rank and optimiser step. A step then has `batch_size * accumulate * ranks`
+            sequences, and keeps that number where the run goes on with more or fewer ranks.
         steps: optimiser steps.
         lr: the highest learning rate; it rises linearly to there from a 25th of it, then falls linearly to 0.
         warmup: part of the steps over which it rises.
@@ -82,6 +83,7 @@ class Recipe:
         save_every: steps between two checkpoints; 0 for the last step only.
         keep: checkpoints of a run that are kept.
         threads: threads of the sampler; all cores if 0.
+        log_targets: write down which targets every step is trained on, a file a rank.
         init: checkpoint or run whose weights are the start, instead of fresh ones.
         out: the run's folder.
     """
@@ -112,6 +114,7 @@ class Recipe:
     save_every: int = field(default=0, validator=not_negative)
     keep: int = field(default=2, validator=positive)
     threads: int = field(default=0, validator=not_negative)
+    log_targets: bool = False
     init: str | None = None
     out: str = "run"
 
@@ -199,7 +202,7 @@ def check_same_run(recipe: Recipe, began: Recipe, run: Path) -> None:
         plurel.errors.ConfigError: naming the first field that differs and may not.
     """
     ours, theirs = (dict(_leaves(each.to_dict())) for each in (recipe, began))
-    for path in [*theirs, *(path for path in ours if path not in theirs)]:
+    for path in dict.fromkeys([*theirs, *ours]):
         if path.split(".")[1] not in MAY_CHANGE and ours.get(path) != theirs.get(path):
             raise ConfigError(
                 f"{run} was trained with {path[1:]} = {theirs.get(path)!r} and cannot go on with "

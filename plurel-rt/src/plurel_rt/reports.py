@@ -1,19 +1,20 @@
-"""What a run says of itself while it goes and at its end, and the file that its steps go into.
+"""What a run says of itself while it goes and at its end, and files with a line a step.
 
 Not here: pictures (`plurel_rt.plot`) and checkpoints.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, Self
 
 from attrs import frozen
-
-from plurel_rt.runs import write_whole
 
 
 @frozen(kw_only=True)
@@ -52,6 +53,7 @@ class RunReport:
         steps: optimiser steps done, those before a resume included.
         parameters: of the model.
         targets: how many columns and tasks it predicted.
+        ranks: processes that took part, in the end.
         loss: of the last step.
         eval_loss: of the trained model, where a run measures any.
     """
@@ -61,6 +63,7 @@ class RunReport:
     steps: int
     parameters: int
     targets: int
+    ranks: int
     loss: float
     eval_loss: float | None
 
@@ -70,24 +73,19 @@ class RunReport:
         return {**record, "out": str(self.out), "checkpoint": str(self.checkpoint)}
 
 
-class MetricsFile:
-    """`metrics.jsonl`, one line a step, as a context manager; only the main rank has one.
+class StepFile:
+    """A file with a line of JSON a step, as a context manager that appends to what is there.
 
     Args:
         file: where it lies or shall lie.
-        after: the step that a run goes on from; lines of later steps, which it writes again, are dropped.
-            None for a run that begins: all are.
     """
 
-    def __init__(self, file: Path, after: int | None) -> None:
-        lines = read_lines(file) if after is not None and file.exists() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= after]
-        write_whole(file, "".join(f"{line}\n" for line in kept))
+    def __init__(self, file: Path) -> None:
         self._file = file
-        self._open: TextIO | None = None
+        self._open: FileIO | None = None
 
     def __enter__(self) -> Self:
-        self._open = self._file.open("a")
+        self._open = self._file.open("ab", buffering=0)
         return self
 
     def __exit__(
@@ -96,15 +94,18 @@ class MetricsFile:
         if self._open is not None:
             self._open.close()
 
-    def write(self, line: Mapping[str, float]) -> None:
-        """Appends a line with a `step`; it is on its way to the disk when this returns."""
+    def write(self, line: Mapping[str, Any]) -> None:
+        """Appends a line with a `step`; it is on its way to the disk when this returns.
+
+        Raises:
+            OSError: it could not be written; names the file.
+        """
         if self._open is None:
-            raise RuntimeError("a metrics file is written to inside its `with` block")
-        self._open.write(json.dumps(line) + "\n")
-        self._open.flush()
-
-
-def read_lines(file: Path) -> list[str]:
-    """The whole lines of a file; one that a crash cut short is left out."""
-    text = file.read_text()
-    return text[: text.rfind("\n") + 1].splitlines()
+            raise RuntimeError("a step file is written to inside its `with` block")
+        data = (json.dumps(line, allow_nan=False) + "\n").encode()
+        try:
+            written = self._open.write(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._file)) from error
+        if written != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._file))

@@ -1,15 +1,22 @@
-"""A run's folder: what lies in it when a run begins, and how files come into it whole.
+"""A run's folder: who writes into it, what lies in it when a run begins, and how files come into it whole.
 
-    OUT/recipe.yaml      what was asked, resolved
-    OUT/metrics.jsonl    what each step came to (`plurel_rt.reports`)
-    OUT/checkpoints/     `plurel_rt.checkpoint`
+    OUT/recipe.yaml            what was asked, resolved
+    OUT/metrics.jsonl          a line a step: step, loss, lr, grad_norm, sequences, and eval_loss where
+                               measured; before them one for step 0 with eval_loss alone
+    OUT/targets-rank0.jsonl    with `log_targets`: what each step was trained on, a file a rank
+    OUT/checkpoints/           step-00000500/ ... (`plurel_rt.checkpoint`)
+    OUT/.lock                  locked by the process that writes
 
 Not here: what a run does.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +24,48 @@ from plurel.config.files import read
 from plurel.errors import RequestError
 from plurel_rt.checkpoint import (
     CHECKPOINTS,
+    CheckpointFileError,
     drop_checkpoint,
+    drop_drafts,
     find_checkpoint,
     list_checkpoints,
     read_info,
     step_of,
 )
 
-RECIPE = "recipe.yaml"
+RECIPE, METRICS, TARGETS, LOCK = "recipe.yaml", "metrics.jsonl", "targets-rank{rank}.jsonl", ".lock"
 
 
 class RunExistsError(RequestError):
     """A folder that holds a run which would be lost."""
+
+
+class RunBusyError(RequestError):
+    """A folder that another process writes into at this moment."""
+
+
+@contextmanager
+def sole_writer(out: Path) -> Iterator[None]:
+    """Holds a run's folder, which is made if need be; the system lets go of it however the process ends.
+
+    On Windows nothing is held.
+
+    Raises:
+        RunBusyError: another process holds it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / LOCK).open("a") as file:
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunBusyError(
+                    f"another process trains into {out} at this moment; wait until it ends, or set another "
+                    "folder by `--set out=FOLDER`"
+                ) from error
+        yield
 
 
 def run_of(path: Path) -> Path | None:
@@ -61,33 +98,69 @@ def where_to_resume(path: Path) -> Path | None:
     return find_checkpoint(path)
 
 
-def make_room(out: Path, start: Path | None, *, overwrite: bool) -> bool:
-    """Sees to it that a folder holds no checkpoint which the run that begins would replace.
+def done_here(out: Path, start: Path | None) -> int | None:
+    """The step from which a run goes on in its own folder; None where it begins, there or elsewhere."""
+    if start is None or start.parent.resolve() != (out / CHECKPOINTS).resolve():
+        return None
+    return step_of(start)
+
+
+def check_room(out: Path, start: Path | None, *, overwrite: bool) -> list[Path]:
+    """The checkpoints in a folder that a run which begins or goes on there would replace.
 
     Args:
         out: the run's folder.
         start: the checkpoint from which it goes on, there or elsewhere.
-        overwrite: remove such checkpoints.
-
-    Returns:
-        Whether the run goes on in this folder, so that what was written up to `start` belongs to it.
+        overwrite: whether they may be replaced.
 
     Raises:
-        RunExistsError: there are some and they are not to be overwritten.
+        RunExistsError: there are some and they may not.
     """
-    within = start is not None and start.parent.absolute() == (out / CHECKPOINTS).absolute()
-    first = step_of(start) + 1 if start is not None and within else 0
-    later = [each for each in list_checkpoints(out) if step_of(each) >= first]
+    done = done_here(out, start)
+    later = [each for each in list_checkpoints(out) if done is None or step_of(each) > done]
     if later and not overwrite:
         last = step_of(later[-1])
-        held = f"a run at step {last}" if not within else f"checkpoints after step {first - 1}, up to {last}"
+        held = f"a run at step {last}" if done is None else f"checkpoints after step {done}, up to {last}"
         raise RunExistsError(
             f"{out} holds {held}: `--resume {out}` goes on from there, `--overwrite` removes it, and another "
             "folder is set by `--set out=FOLDER`"
         )
-    for each in reversed(later):
+    return later
+
+
+def make_room(out: Path, start: Path | None, recipe: str, *, overwrite: bool) -> None:
+    """Readies a folder for a run: what a later step left is gone, and what killed processes left too.
+
+    Args:
+        out: see `check_room`, as for `start` and `overwrite`.
+        start: likewise.
+        recipe: what goes into `recipe.yaml`.
+        overwrite: likewise.
+
+    Raises:
+        RunExistsError: see `check_room`.
+        CheckpointFileError: a file of the run's steps is damaged.
+    """
+    for each in reversed(check_room(out, start, overwrite=overwrite)):
         drop_checkpoint(each)
-    return within
+    drop_drafts(out)
+    for draft in [*out.glob(f".{RECIPE}.*"), *out.glob(".*.jsonl.*")]:
+        draft.unlink()
+    write_whole(out / RECIPE, recipe)
+    done = done_here(out, start)
+    for file in [out / METRICS, *out.glob(TARGETS.format(rank="*"))]:
+        if done is None:
+            file.unlink(missing_ok=True)
+        elif file.exists():
+            kept = [line for line in read_lines(file) if _step_of_line(line, file) <= done]
+            write_whole(file, "".join(f"{line}\n" for line in kept))
+
+
+def _step_of_line(line: str, file: Path) -> int:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointFileError(f"{file} holds a line that is none of a run's: {line[:80]!r}") from error
 
 
 def write_whole(file: Path, text: str) -> None:
@@ -101,3 +174,9 @@ def write_whole(file: Path, text: str) -> None:
         building.replace(file)
     finally:
         building.unlink(missing_ok=True)
+
+
+def read_lines(file: Path) -> list[str]:
+    """The whole lines of a file; one that a crash cut short is left out."""
+    text = file.read_text()
+    return text[: text.rfind("\n") + 1].splitlines()

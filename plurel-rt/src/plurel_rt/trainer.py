@@ -1,54 +1,47 @@
-"""The training loop: one process or many, one run folder, resumable to the bit on one CPU process.
-
-    OUT/recipe.yaml      what was asked, resolved
-    OUT/metrics.jsonl    a line a step: step, loss, lr, grad_norm, sequences, and eval_loss where measured;
-                         before them one for step 0 with eval_loss alone
-    OUT/checkpoints/     step-00000500/ ... (plurel_rt.checkpoint)
+"""The training loop: one process or many, resumable anywhere, to the bit on one CPU process.
 
 The loop knows no model: it calls whatever module the recipe names on a `TensorBatch` and gets the loss of
-each sequence. How many ranks there are is the launcher's business (`accelerate launch`); every rank reads its
-own part of the data, and only the main one writes.
+each sequence. A step is a fixed number of sequences, the next ones of one global order; the ranks share them,
+and only the main one writes. Not here: what a run starts from (`plurel_rt.start`) and its folder
+(`plurel_rt.runs`).
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
-from accelerate.utils import gather_object
-from attrs import define
+from attrs import evolve
 from torch import nn
 
-from plurel.config.convert import structure, unstructure
 from plurel.config.files import to_yaml
-from plurel.errors import ConfigError
-from plurel.plugins import provenance
-from plurel.seeding import Stream
-from plurel_rt.batch import from_sampler
+from plurel.errors import PlurelError
+from plurel_rt.batch import Encoding, from_sampler
 from plurel_rt.checkpoint import (
-    CheckpointInfo,
+    CheckpointError,
     checkpoint_dir,
-    find_checkpoint,
-    load_weights,
+    drop_checkpoint,
+    list_checkpoints,
     prune_checkpoints,
     read_info,
-    read_state,
     save_checkpoint,
 )
-from plurel_rt.embedders import check_embedder, shared_embedder
-from plurel_rt.recipe import Recipe, check_same_run, model_entry, resolve_model, resolve_stores
-from plurel_rt.reports import MetricsFile, RunReport, StepReport
-from plurel_rt.runs import RECIPE, make_room, run_of, where_to_resume, write_whole
-from plurel_rt.targets import choose_targets
+from plurel_rt.interrupts import PutOff
+from plurel_rt.ranks import check_agreement, on_cpu, together, world_size
+from plurel_rt.recipe import Recipe, resolve_model, resolve_stores
+from plurel_rt.reports import RunReport, StepFile, StepReport
+from plurel_rt.runs import METRICS, TARGETS, check_room, make_room, sole_writer, where_to_resume
+from plurel_rt.start import Start, facts, prepare, seed_of
 
 if TYPE_CHECKING:
-    from plurel_sampler import Batch, Sampler
-    from plurel_sampler.records import Split
+    from plurel_sampler import Batch
 
 logger = logging.getLogger(__name__)
 
@@ -56,13 +49,8 @@ START_FACTOR = 25.0
 """The learning rate starts at `lr / START_FACTOR`, as in the one-cycle policy."""
 
 
-@define
-class Cursor:
-    """How far the data was read: epochs finished, and positions of this one read by all ranks together."""
-
-    epoch: int = 0
-    position: int = 0
-    sequences: int = 0
+class DivergedError(PlurelError):
+    """A training whose loss or gradient is no number any more."""
 
 
 def one_cycle(step: int, recipe: Recipe) -> float:
@@ -91,6 +79,9 @@ def pretrain(
 ) -> RunReport | None:
     """Trains a model as a recipe says, in this process as one of the launcher's ranks.
 
+    Ctrl-C and SIGTERM end the run after the step that is under way, with a checkpoint; they are then met as
+    the process would have met them.
+
     Args:
         recipe: the run.
         resume: a checkpoint, or a run whose last one is meant, of the same recipe but for what may change
@@ -105,240 +96,235 @@ def pretrain(
         plurel.errors.ConfigError: the recipe asks for what its stores do not hold, or is not that of the run
             that it shall go on with.
         RunExistsError: `recipe.out` holds a run that would be lost.
-        CheckpointError: `resume` or `init` is no checkpoint, or one of another model.
+        RunBusyError: another process trains there.
+        RanksError: the ranks differ in what must be the same, or another one cannot begin.
+        CheckpointError: `resume` or `init` is no checkpoint, or one that does not fit.
+        CheckpointFileError: a file of it is damaged, or a new one cannot be written.
+        DivergedError: the loss is no number any more.
+        KeyboardInterrupt: after the checkpoint, where the run was asked to end.
     """
-    with torch.random.fork_rng():
-        return _Run(recipe, resume, overwrite=overwrite).train(on_step)
+    accelerator = Accelerator(
+        cpu=on_cpu(), kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
+    )
+    ranks, rank, is_main = accelerator.num_processes, accelerator.process_index, accelerator.is_main_process
+    if is_main:
+        logger.info("%d rank%s, on %s", ranks, "" if ranks == 1 else "s", accelerator.device.type)
+    recipe = together(lambda: resolve_stores(resolve_model(recipe)))
+    out = Path(recipe.out)
+
+    def on_main(work: Callable[[], None]) -> None:
+        together(work if is_main else lambda: None)
+
+    def begin() -> Start:
+        checkpoint = where_to_resume(resume) if resume else None
+        check_room(out, checkpoint, overwrite=overwrite)
+        return prepare(recipe, checkpoint, rank, ranks)
+
+    with ExitStack() as held:
+        held.enter_context(_own_generators(accelerator.device))
+        on_main(lambda: held.enter_context(sole_writer(out)))
+        start = together(begin)
+        check_agreement(facts(start))
+        on_main(lambda: make_room(out, start.checkpoint, to_yaml(recipe.to_dict()), overwrite=overwrite))
+        return _Run(accelerator, start).train(on_step)
+
+
+def _own_generators(device: torch.device) -> AbstractContextManager[None]:
+    """Inside, torch's generators may be seeded; afterwards they are as they were."""
+    devices = [] if device.type == "cpu" else [device]
+    return torch.random.fork_rng(devices, device_type="cuda" if device.type == "cpu" else device.type)
 
 
 class _Run:
     """The state of one run on one rank; everything in it but the data is in a checkpoint."""
 
-    def __init__(self, recipe: Recipe, resume: Path | None, *, overwrite: bool) -> None:
-        from plurel_sampler import Store
-
-        self.accelerator = Accelerator(
-            cpu=not torch.accelerator.is_available(),
-            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-        )
-        ranks, rank = self.accelerator.num_processes, self.accelerator.process_index
-        if self.accelerator.is_main_process:
-            logger.info("%d rank%s, on %s", ranks, "" if ranks == 1 else "s", self.accelerator.device)
-
-        self.recipe = resolve_stores(resolve_model(recipe))
-        self.out = Path(self.recipe.out)
-        self.stores = [Store.open(path) for path in self.recipe.stores]
-        self.embedder = shared_embedder(self.stores, self.recipe.embedder)
-        self.targets = choose_targets(self.stores, self.recipe.targets, self.recipe.encodings)
-        self.train_data = self._sampler("train")
-        self.held_out = self._sampler("val") if self.recipe.eval_every else None
-        if len(self.train_data) < ranks:
-            raise ConfigError(
-                f"{len(self.train_data)} training rows are too few for {ranks} ranks", ".stores"
-            )
-
-        self.checkpoint = checkpoint = where_to_resume(resume) if resume else None
-        if checkpoint:
-            began = structure(read_info(checkpoint).recipe, Recipe)
-            check_same_run(self.recipe, began, run_of(checkpoint) or checkpoint)
-        self.goes_on = False
-        if self.accelerator.is_main_process:
-            self.goes_on = make_room(self.out, checkpoint, overwrite=overwrite)
-        self.model_name, model = self._build_model()
-        self.parameters = sum(parameter.numel() for parameter in model.parameters())
-        self.step = 0
-        self.last: StepReport | None = None
-        self.cursor = Cursor()
-        torch.default_generator.manual_seed(self._seed("modules", rank))
-        if checkpoint:
-            load_weights(model, checkpoint)
+    def __init__(self, accelerator: Accelerator, start: Start) -> None:
+        self.accelerator = accelerator
+        self.start = start
+        self.recipe = start.recipe
+        self.out = Path(start.recipe.out)
+        self.rank = accelerator.process_index
+        self.parameters = sum(parameter.numel() for parameter in start.model.parameters())
         optimizer = torch.optim.AdamW(
-            _decay_groups(model, self.recipe.weight_decay),
+            _decay_groups(start.model, self.recipe.weight_decay),
             lr=self.recipe.lr,
             betas=(0.9, self.recipe.beta2),
             fused=True,
         )
-        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
-        if checkpoint:
-            self._restore(checkpoint)
-        if self.accelerator.is_main_process:
-            logger.info(
-                "%s with %s parameters; %d targets in %d stores, %s training rows",
-                self.model_name["name"],
-                f"{self.parameters:,}",
-                len(self.targets),
-                len(self.stores),
-                f"{len(self.train_data):,}",
-            )
-
-    def _seed(self, *purpose: str | int) -> int:
-        """A 63-bit seed for torch from the run's named stream."""
-        stream = Stream(self.recipe.seed) / "rt"
-        for part in purpose:
-            stream = stream / part
-        return stream.key % 2**63
-
-    def _sampler(self, split: Split) -> Sampler:
-        from plurel_sampler import ContextConfig, Sampler
-
-        return Sampler(
-            self.stores,
-            self.targets,
-            ContextConfig(**unstructure(self.recipe.context), seed=self.recipe.seed),
-            embedder=self.recipe.embedder,
-            split=split,
-            batch_size=self.recipe.batch_size,
-            rank=self.accelerator.process_index,
-            world_size=self.accelerator.num_processes,
-            num_threads=self.recipe.threads or None,
-            shuffle=split == "train",
-            balance=self.recipe.balance,
-            limit=None if split == "train" else self.recipe.eval_limit,
-        )
-
-    def _build_model(self) -> tuple[dict[str, Any], nn.Module]:
-        """How a checkpoint names the recipe's model, and the model, with the weights of `init` if any."""
-        entry, parameters = model_entry(self.recipe)
-        self.model_entry = entry
-        config = entry.parameters(
-            {**parameters, "text_width": self.embedder["width"], "seed": self._seed("model")}
-        )
-        model = entry.build(config)
-        if not isinstance(model, nn.Module):
-            raise TypeError(f"model {entry.id} made a {type(model).__name__}, not a torch module")
-        if self.recipe.init:
-            start = find_checkpoint(Path(self.recipe.init))
-            check_embedder(read_info(start).embedder, self.embedder, start)
-            load_weights(model, start)
-        return {"name": entry.id, "config": unstructure(config)}, model
+        self.model, self.optimizer = accelerator.prepare(start.model, optimizer)
+        self.step = start.info.step
+        self.position = 0
+        self.checkpoint = start.checkpoint
+        self.last: StepReport | None = None
+        self.targets_file: StepFile | None = None
+        if start.state is not None:
+            self.optimizer.load_state_dict(start.state["optimizer"])
+            self.position = start.state["position"]
+            self.last = StepReport(**start.state["last"])
 
     def train(self, on_step: Callable[[StepReport], None] | None) -> RunReport | None:
         """Runs to the last step; see `pretrain`."""
-        metrics: MetricsFile | None = None
-        if self.step >= self.recipe.steps and self.accelerator.is_main_process:
-            logger.info("all %d steps are done already; `--set steps=N` adds more", self.recipe.steps)
-        if self.accelerator.is_main_process:
-            self.out.mkdir(parents=True, exist_ok=True)
-            write_whole(self.out / RECIPE, to_yaml(self.recipe.to_dict()))
-            metrics = MetricsFile(self.out / "metrics.jsonl", after=self.step if self.goes_on else None)
+        is_main = self.accelerator.is_main_process
+        if is_main:
+            self._introduce()
         self.model.train()
-        with metrics or nullcontext():
+        with ExitStack() as open_files:
+            requests = open_files.enter_context(PutOff(patient=world_size() > 1))
+            metrics = open_files.enter_context(StepFile(self.out / METRICS)) if is_main else None
+            if self.recipe.log_targets:
+                file = self.out / TARGETS.format(rank=self.rank)
+                self.targets_file = open_files.enter_context(StepFile(file))
             if self.step == 0:
                 untrained = self._held_out_loss()
                 if metrics is not None and untrained is not None:
                     metrics.write({"step": 0, "eval_loss": untrained})
-            data = self._stream()
+            data = self.start.train_data.stream(self.position)
             while self.step < self.recipe.steps:
-                self.last = self._train_step(data)
+                self.last, signal = self._train_step(data, requests)
                 if metrics is not None:
                     metrics.write(self.last.to_dict())
                     if on_step is not None:
                         on_step(self.last)
-                if self._is_due(self.recipe.save_every) or self.step == self.recipe.steps:
+                if self._is_due(self.recipe.save_every) or self.step == self.recipe.steps or signal:
                     self._save()
-        if metrics is None or self.checkpoint is None or self.last is None:
+                if signal:
+                    if is_main:
+                        logger.info("stopped after step %d; `--resume %s` goes on", self.step, self.out)
+                    requests.meet(signal)
+        if not is_main or self.checkpoint is None or self.last is None:
             return None
         return RunReport(
             out=self.out,
             checkpoint=self.checkpoint,
             steps=self.step,
             parameters=self.parameters,
-            targets=len(self.targets),
+            targets=self.start.targets,
+            ranks=self.accelerator.num_processes,
             loss=self.last.loss,
             eval_loss=self.last.eval_loss,
         )
 
-    def _stream(self) -> Iterator[Batch]:
-        """This rank's batches for ever; moves the cursor when a batch is handed out."""
-        while True:
-            for batch in self.train_data.batches(epoch=self.cursor.epoch, start=self.cursor.position):
-                self.cursor.position = batch.next_position
-                self.cursor.sequences += len(batch) * self.accelerator.num_processes
-                yield batch
-            self.cursor.epoch += 1
-            self.cursor.position = 0
+    def _introduce(self) -> None:
+        """What is trained on what, for whoever watches."""
+        logger.info(
+            "%s with %s parameters; %d targets in %d stores, %s training rows; %d sequences a step",
+            self.start.info.model["name"],
+            f"{self.parameters:,}",
+            self.start.targets,
+            len(self.start.info.stores),
+            f"{len(self.start.train_data):,}",
+            self.start.sequences_a_step,
+        )
+        if self.step >= self.recipe.steps:
+            logger.info("all %d steps are done already; `--set steps=N` adds more", self.recipe.steps)
+        elif self.step:
+            logger.info("goes on after step %d", self.step)
 
-    def _train_step(self, data: Iterator[Batch]) -> StepReport:
+    def _train_step(self, data: Iterator[Batch], requests: PutOff) -> tuple[StepReport, int]:
+        """One optimiser step; what it came to, and the signal by which any rank was asked to stop, or 0."""
         lr = one_cycle(self.step, self.recipe)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
+        torch.manual_seed(seed_of(self.recipe, "modules", self.step, self.rank))
         total = torch.zeros((), device=self.accelerator.device)
-        for micro in range(1, self.recipe.accumulate + 1):
-            last = micro == self.recipe.accumulate
-            with nullcontext() if last else self.accelerator.no_sync(self.model):
-                loss = self.model(from_sampler(next(data), self.accelerator.device)).mean()
-                self.accelerator.backward(loss / self.recipe.accumulate)
-            total += loss.detach() / self.recipe.accumulate
+        batches = [next(data) for _ in range(self.start.accumulate)]
+        for batch in batches:
+            with nullcontext() if batch is batches[-1] else self.accelerator.no_sync(self.model):
+                loss = self.model(from_sampler(batch, self.accelerator.device)).mean()
+                self.accelerator.backward(loss / len(batches))
+            total += loss.detach() / len(batches)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        told = torch.stack([total, torch.tensor(float(requests.signal)).to(total)])
+        losses, signals = self.accelerator.gather(told).view(-1, 2).T
+        loss, grad_norm = float(losses.mean()), float(norm)
+        if not (math.isfinite(loss) and math.isfinite(grad_norm)):
+            raise DivergedError(
+                f"in step {self.step + 1} the loss is {loss} and the gradient's norm {grad_norm}; the last "
+                f"checkpoint is {self.checkpoint or 'none'}. A lower lr (now {self.recipe.lr}) may help"
+            )
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.step += 1
-        return StepReport(
-            step=self.step,
-            loss=float(self.accelerator.reduce(total, "mean")),
-            lr=lr,
-            grad_norm=float(norm) if norm is not None else float("nan"),
-            sequences=self.cursor.sequences,
-            eval_loss=self._held_out_loss(),
+        self._log_targets(batches)
+        self.position = batches[-1].next_position
+        return (
+            StepReport(
+                step=self.step,
+                loss=loss,
+                lr=lr,
+                grad_norm=grad_norm,
+                sequences=self.position,
+                eval_loss=self._held_out_loss(),
+            ),
+            int(signals.max()),
         )
+
+    def _log_targets(self, batches: list[Batch]) -> None:
+        if self.targets_file is None:
+            return
+        told = {
+            name: np.concatenate([getattr(batch, name) for batch in batches]).tolist()
+            for name in ("position", "target", "target_row")
+        }
+        self.targets_file.write({"step": self.step, **told})
 
     def _is_due(self, every: int) -> bool:
         """Whether this step is one of every so many; 0 means never."""
         return every > 0 and self.step % every == 0
 
     def _held_out_loss(self) -> float | None:
-        """Mean loss over held-out rows, if it is due at this step, as it is at the last one."""
+        """Mean loss over held-out rows with a label, if it is due at this step, as it is at the last one."""
         due = self._is_due(self.recipe.eval_every) or self.step == self.recipe.steps
-        if self.held_out is None or not due:
+        if self.start.held_out is None or not due:
             return None
         sums = torch.zeros(2, dtype=torch.float64, device=self.accelerator.device)
         self.model.eval()
         with torch.no_grad():
-            for batch in self.held_out.batches():
-                losses = self.model(from_sampler(batch, self.accelerator.device))
-                sums += torch.stack([losses.double().sum(), torch.tensor(float(len(losses))).to(sums)])
+            for batch in self.start.held_out.batches():
+                losses = self.model(from_sampler(batch, self.accelerator.device)).double()
+                labelled = torch.from_numpy(_labelled(batch)).to(losses.device)
+                sums += torch.stack([losses[labelled].sum(), labelled.sum().to(sums)])
         self.model.train()
         total, count = self.accelerator.reduce(sums, "sum").tolist()
         return total / count if count else None
 
     def _save(self) -> None:
-        """Writes a checkpoint on the main rank; every rank takes part, for its random state."""
-        states = gather_object([{"torch": torch.get_rng_state()}])
+        """Writes a checkpoint on the main rank."""
         weights = self.accelerator.get_state_dict(self.model)
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
             state = {
                 "optimizer": self.optimizer.state_dict(),
-                "cursor": {name: getattr(self.cursor, name) for name in ("epoch", "position", "sequences")},
-                "random": states,
+                "position": self.position,
+                "sequences_a_step": self.start.sequences_a_step,
                 "last": self.last.to_dict() if self.last else {},
             }
             self.checkpoint = checkpoint_dir(self.out, self.step)
-            save_checkpoint(self.checkpoint, weights, self._info(), state)
-            prune_checkpoints(self.out, self.recipe.keep)
+            save_checkpoint(self.checkpoint, weights, evolve(self.start.info, step=self.step), state)
+            self._prune()
         self.accelerator.wait_for_everyone()
 
-    def _info(self) -> CheckpointInfo:
-        return CheckpointInfo(
-            model=self.model_name,
-            embedder=self.embedder,
-            context=unstructure(self.recipe.context),
-            recipe=self.recipe.to_dict(),
-            step=self.step,
-            provenance=provenance([(self.model_entry, self.model_name["config"])]),
-        )
+    def _prune(self) -> None:
+        """Keeps the last checkpoints; one off the schedule, made at a stop, only while it is the last."""
+        for old in list_checkpoints(self.out)[:-1]:
+            if _is_off_schedule(old):
+                drop_checkpoint(old)
+        prune_checkpoints(self.out, self.recipe.keep)
 
-    def _restore(self, checkpoint: Path) -> None:
+
+def _is_off_schedule(checkpoint: Path) -> bool:
+    try:
         info = read_info(checkpoint)
-        check_embedder(info.embedder, self.embedder, checkpoint)
-        state = read_state(checkpoint)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.cursor = Cursor(**state["cursor"])
-        self.step = info.step
-        self.last = StepReport(**state["last"])
-        states = state["random"]
-        if len(states) == self.accelerator.num_processes:
-            torch.set_rng_state(states[self.accelerator.process_index]["torch"])
+    except CheckpointError:
+        return False  # a damaged one is not for a run to remove
+    every = info.recipe["save_every"]
+    return info.step != info.recipe["steps"] and (not every or info.step % every > 0)
+
+
+def _labelled(batch: Batch) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """`[B]` whether a sequence's target has a value."""
+    of_text = np.isin(batch.label_encoding, (Encoding.TEXT, Encoding.CATEGORY))
+    return np.where(of_text, batch.label_text >= 0, ~np.isnan(batch.label))
 
 
 def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
