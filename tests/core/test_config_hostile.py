@@ -72,9 +72,9 @@ def test_a_path_that_no_system_has_is_a_wrong_request() -> None:
         ("scm_params.num_categories_choices=-4", "integers from 1 to 65536, got -4"),
         ("scm_params.source_beta_alpha_choices=0", "numbers above 0, got 0"),
         ("scm_params.mlp_num_layers_choices=2.5", "integers from 2 upwards, got 2.5"),
-        ("scm_params.entity_table_ts_noise_scale=.nan", "a finite number, got nan"),
+        ("scm_params.entity_table_ts_noise_scale=.nan", "a finite number from 0 upwards, got nan"),
         ("scm_params.entity_table_ts_trend_scale=.inf", "a finite number, got inf"),
-        ("val_split=" + "9" * 400, "a finite number, got inf"),
+        ("val_split=" + "9" * 400, "a number above 0 and below 1, got " + "9" * 77 + "..."),
         ("val_split=[", "no valid YAML"),
     ],
 )
@@ -88,7 +88,7 @@ def test_a_value_out_of_its_bounds_is_refused_with_its_path(assignment: str, wor
 def test_bounds_hold_in_python_too() -> None:
     with pytest.raises(ConfigError, match="integers from 1 to 10000, got 0"):
         DatabaseParams(num_tables_choices=Choices.constant(0))
-    with pytest.raises(ConfigError, match="a number from 0 upwards, got nan"):
+    with pytest.raises(ConfigError, match="a finite number from 0 upwards, got nan"):
         SCMParams(entity_table_ts_noise_scale=float("nan"))
     params = DatabaseParams(column_nan_perc_choices=Choices("beta", [2, 5]))
     assert params.column_nan_perc_choices.kind == "beta", "a beta draws shares"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import Attribute, field, frozen
 
 from plurel.config.choices import Choices, check_text, is_finite
+from plurel.config.problems import shown
 from plurel.errors import ConfigError
 from plurel.plugins.entries import closest
 
@@ -96,7 +97,7 @@ class Draws(Bounds):
         if choices.kind not in _REACH:
             for item in choices.value:
                 if not self.holds(item):
-                    raise ConfigError(f"this is drawn from {words}, got {item!r}", place)
+                    raise ConfigError(f"this is drawn from {words}, got {shown(item)}", place)
 
 
 @frozen
@@ -106,8 +107,19 @@ class Within(Bounds):
     def __call__(self, _: object, attribute: Attribute[Any], value: object) -> None:
         """Refuse anything else."""
         if not self.holds(value):
-            words = self.words("an integer" if self.integers else "a number")
-            raise ConfigError(f"this is {words}, got {value!r}", f".{attribute.name}")
+            plain = "a finite number" if isinstance(value, float) and not is_finite(value) else "a number"
+            words = self.words("an integer" if self.integers else plain)
+            raise ConfigError(f"this is {words}, got {shown(value)}{hint(value)}", f".{attribute.name}")
+
+
+def hint(value: object) -> str:
+    """What to say of a number that is a string."""
+    try:
+        if isinstance(value, str) and math.isfinite(float(value)):
+            return " (a string: YAML reads 1e-3 as one, write 1.0e-3)"
+    except ValueError:
+        pass
+    return ""
 
 
 @frozen
@@ -128,7 +140,7 @@ class DrawsWords:
         for item in choices.value:
             if item not in self.words:
                 near = closest(str(item), self.words)
-                raise ConfigError(f"{what}; got {item!r}{near}", f".{attribute.name}")
+                raise ConfigError(f"{what}; got {shown(item)}{near}", f".{attribute.name}")
 
 
 @frozen
@@ -145,7 +157,9 @@ class OneOf:
         """Refuse another value."""
         if not isinstance(value, str) or value not in self.words:
             what = f"this is one of {', '.join(self.words)}"
-            raise ConfigError(f"{what}; got {value!r}{closest(str(value), self.words)}", f".{attribute.name}")
+            raise ConfigError(
+                f"{what}; got {shown(value)}{closest(str(value), self.words)}", f".{attribute.name}"
+            )
 
 
 @frozen
@@ -162,7 +176,8 @@ class Only:
         """Refuse another one."""
         if type(value) is not int or value != self.version:
             raise ConfigError(
-                f"this version reads {attribute.name} {self.version}, got {value!r}", f".{attribute.name}"
+                f"this version reads {attribute.name} {self.version}, got {shown(value)}",
+                f".{attribute.name}",
             )
 
 
@@ -177,7 +192,7 @@ class Day:
         except ValueError:
             canonical = False
         if not canonical:
-            raise ConfigError(f"this is a day as in 1990-01-31, got {value!r}", f".{attribute.name}")
+            raise ConfigError(f"this is a day as in 1990-01-31, got {shown(value)}", f".{attribute.name}")
 
 
 @frozen
@@ -187,7 +202,7 @@ class Text:
     def __call__(self, _: object, attribute: Attribute[Any], value: object) -> None:
         """Refuse another value, and what no file could hold."""
         if not isinstance(value, str):
-            raise ConfigError(f"this is a text, got {value!r}", f".{attribute.name}")
+            raise ConfigError(f"this is a text, got {shown(value)}", f".{attribute.name}")
         check_text(value, f".{attribute.name}")
 
 
@@ -208,4 +223,30 @@ class Chooses:
             raise ConfigError(f"{what}, got a {choices.kind}", f".{attribute.name}")
         for item in choices.value:
             if not isinstance(item, str | Mapping):
-                raise ConfigError(f"{what}, got {item!r}", f".{attribute.name}")
+                raise ConfigError(f"{what}, got {shown(item)}", f".{attribute.name}")
+
+
+def single(validator: Any) -> Iterator[Any]:
+    """The single validators of attrs' combinations of them."""
+    several = getattr(validator, "_validators", None)
+    inner = getattr(validator, "validator", None)
+    if several is None and inner is None:
+        yield from () if validator is None else (validator,)
+    for each in several or (inner,):
+        yield from () if each is None else single(each)
+
+
+def refusal(attribute: Attribute[Any], value: object) -> ConfigError | None:
+    """What the validators of this module have against a value of a field, before any conversion.
+
+    None is left to the field's type, and so are days that no text holds.
+    """
+    if value is None or isinstance(value, dt.date):
+        return None
+    for check in single(attribute.validator):
+        if isinstance(check, Within | OneOf | Day | Text | Only):
+            try:
+                check(None, attribute, value)
+            except ConfigError as error:
+                return error
+    return None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import attrs
 from attrs import Attribute, field, frozen
 
-from plurel.config.problems import unknown_key
+from plurel.config.problems import shown, unknown_key
 from plurel.errors import ConfigError
 from plurel.plugins.entries import closest
 
@@ -35,14 +35,14 @@ _MOST_ZIPF = 1_000_000
 def _frozen_value(value: Any) -> tuple[Any, ...]:
     if isinstance(value, list | tuple):
         return tuple(unstructure(item) for item in value)
-    raise ConfigError(f"the value of a choice is a list, got {value!r}", ".value")
+    raise ConfigError(f"the value of a choice is a list, got {shown(value)}", ".value")
 
 
 def _frozen_weights(weights: Any) -> tuple[float, ...] | None:
     if weights is None:
         return None
     if not isinstance(weights, list | tuple):
-        raise ConfigError(f"the weights of a choice are a list, got {weights!r}", ".weights")
+        raise ConfigError(f"the weights of a choice are a list, got {shown(weights)}", ".weights")
     return tuple(unstructure(weight) for weight in weights)
 
 
@@ -82,7 +82,9 @@ class Choices:
     def _check_kind(self, _: Attribute[str], kind: str) -> None:
         if kind not in KINDS:
             near = closest(str(kind), KINDS)
-            raise ConfigError(f"unknown kind of choice {kind!r}; known: {', '.join(KINDS)}{near}", ".kind")
+            raise ConfigError(
+                f"unknown kind of choice {shown(kind)}; known: {', '.join(KINDS)}{near}", ".kind"
+            )
 
     @value.validator
     def _check_value(self, _: Attribute[tuple[Any, ...]], value: tuple[Any, ...]) -> None:
@@ -106,7 +108,7 @@ class Choices:
         fits = all(is_finite(weight) and weight >= 0 for weight in weights)
         if not fits or not 0 < sum(weights) < math.inf:
             raise ConfigError(
-                f"weights are numbers from 0 upwards, not all 0, got {list(weights)}", ".weights"
+                f"weights are numbers from 0 upwards, not all 0, got {shown(list(weights))}", ".weights"
             )
 
     @classmethod
@@ -179,7 +181,7 @@ def as_choices(value: Any) -> Choices:
     if isinstance(value, Choices):
         return value
     if isinstance(value, list | tuple | set | frozenset):
-        raise ConfigError(f"a choice among values is written {{kind: set, value: [...]}}, got {value!r}")
+        raise ConfigError(f"a choice among values is written {{kind: set, value: [...]}}, got {shown(value)}")
     if isinstance(value, Mapping) and "name" not in value:
         unknown = [key for key in value if key not in _KEYS]
         if unknown and {"kind", "value"} <= set(value):
@@ -209,9 +211,11 @@ def _check_set(values: tuple[Any, ...]) -> None:
     for place, item in enumerate(values):
         path = f".value[{place}]"
         if isinstance(item, dict) and not isinstance(item.get("name"), str):
-            raise ConfigError(f"a contribution with parameters has a name, got {item!r}", path)
+            raise ConfigError(f"a contribution with parameters has a name, got {shown(item)}", path)
         if item is None or isinstance(item, list):
-            raise ConfigError(f"a value is a name, a number or {{name: ..., parameters}}, got {item!r}", path)
+            raise ConfigError(
+                f"a value is a name, a number or {{name: ..., parameters}}, got {shown(item)}", path
+            )
         _check_plain(item, path)
 
 
@@ -236,11 +240,11 @@ def _check_plain(value: Any, path: str) -> None:
     elif isinstance(value, str):
         check_text(value, path)
     elif value is not None and not isinstance(value, int | float):
-        raise ConfigError(f"a config holds names, numbers, lists and mappings, got {value!r}", path)
+        raise ConfigError(f"a config holds names, numbers, lists and mappings, got {shown(value)}", path)
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"a value is finite, got {value!r}", path)
+        raise ConfigError(f"a value is finite, got {shown(value)}", path)
     elif isinstance(value, int) and not -_WIDEST <= value < _WIDEST:
-        raise ConfigError(f"the integers of a config have 64 bits, got {value}", path)
+        raise ConfigError(f"the integers of a config have 64 bits, got {shown(value)}", path)
 
 
 def check_text(value: str, path: str) -> None:
@@ -252,32 +256,33 @@ def check_text(value: str, path: str) -> None:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ConfigError(f"a text is Unicode without lone surrogates, got {value!r}", path) from None
+        raise ConfigError(f"a text is Unicode without lone surrogates, got {shown(value)}", path) from None
 
 
 def _check_pair(kind: str, value: tuple[Any, ...]) -> None:
     if len(value) != 2 or not all(is_finite(item) for item in value):
-        raise ConfigError(f"a {kind} has two numbers, got {list(value)}", ".value")
+        raise ConfigError(f"a {kind} has two numbers, got {shown(list(value))}", ".value")
     first, second = value
     if kind.endswith("range") and first > second:
-        raise ConfigError(f"a {kind} needs its smaller bound first, got {list(value)}", ".value")
+        raise ConfigError(f"a {kind} needs its smaller bound first, got {shown(list(value))}", ".value")
     if kind in ("log_range", "zipf_range") and first <= 0:
-        raise ConfigError(f"the bounds of a {kind} are above 0, got {list(value)}", ".value")
+        raise ConfigError(f"the bounds of a {kind} are above 0, got {shown(list(value))}", ".value")
     if (
         kind.endswith("range")
         and _integers(value)
         and not all(-_WIDEST <= bound < _WIDEST for bound in value)
     ):
-        raise ConfigError(f"the integers of a {kind} have 64 bits, got {list(value)}", ".value")
+        raise ConfigError(f"the integers of a {kind} have 64 bits, got {shown(list(value))}", ".value")
     if kind == "zipf_range" and not (_integers(value) and second - first < _MOST_ZIPF):
+        many = f"{_MOST_ZIPF:,}"
         raise ConfigError(
-            f"the bounds of a zipf_range are integers, at most {_MOST_ZIPF:,} of them, got {list(value)}",
+            f"the bounds of a zipf_range are integers, at most {many} of them, got {shown(list(value))}",
             ".value",
         )
     if kind in ("normal", "lognormal") and second < 0:
-        raise ConfigError(f"a standard deviation is not below 0, got {second}", ".value[1]")
+        raise ConfigError(f"a standard deviation is not below 0, got {shown(second)}", ".value[1]")
     if kind == "beta" and (first <= 0 or second <= 0):
-        raise ConfigError(f"the shapes of a beta are above 0, got {list(value)}", ".value")
+        raise ConfigError(f"the shapes of a beta are above 0, got {shown(list(value))}", ".value")
 
 
 def _integers(value: tuple[Any, ...]) -> bool:

@@ -15,7 +15,7 @@ from attrs import Attribute, field, frozen, validators
 from plurel.config.bounds import Only, Text, Within
 from plurel.config.choices import unstructure
 from plurel.config.params import DAGParams, DatabaseParams, SCMParams
-from plurel.config.problems import PairError, keywords_only
+from plurel.config.problems import PairError, keywords_only, shown
 from plurel.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _path() -> Any:
 def _check_part(_: object, attribute: Attribute[Any], value: Any) -> None:
     expected = _PARTS[attribute.name]
     if not isinstance(value, expected):
-        raise ConfigError(f"this is a {expected.__name__}, got {value!r}", f".{attribute.name}")
+        raise ConfigError(f"this is a {expected.__name__}, got {shown(value)}", f".{attribute.name}")
 
 
 def _check_origin(_: object, __: Attribute[Any], value: Any) -> None:
@@ -71,7 +71,7 @@ def _check_origin(_: object, __: Attribute[Any], value: Any) -> None:
 
 def _no_origin(value: object) -> ConfigError:
     return ConfigError(
-        f"this records where values came from (name, dist, revision), got {value!r}; --preset NAME or "
+        f"this records where values came from (name, dist, revision), got {shown(value)}; --preset NAME or "
         "Config.preset(NAME) starts from a preset",
         ".preset",
     )
@@ -131,7 +131,7 @@ class Config:
     @test_split.validator
     def _check_order(self, _: Attribute[float], value: float) -> None:
         if value <= self.val_split:
-            raise PairError(f"this is above val_split {self.val_split}, got {value}", ".test_split")
+            raise PairError(f"this is above val_split {self.val_split}, got {shown(value)}", ".test_split")
 
     @classmethod
     def from_dict(cls, data: Any) -> Self:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 import attrs
 
+from plurel.config.bounds import hint, refusal
 from plurel.config.choices import Choices, as_choices
 from plurel.config.choices import unstructure as unstructure
-from plurel.config.problems import PairError, joined, unknown_key
+from plurel.config.problems import PairError, joined, shown, unknown_key
 from plurel.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _class_hook(cls: type[attrs.AttrsInstance], converter: Converter) -> Callabl
         if isinstance(data, cls):
             return data
         if not isinstance(data, Mapping):
-            raise ConfigError(f"this is a mapping, got {data!r}")
+            raise ConfigError(f"this is a mapping, got {shown(data)}")
         problems = [unknown_key(key, items) for key in sorted(map(str, data)) if key not in items]
         values: dict[str, Any] = {}
         lacking = False
@@ -89,9 +90,14 @@ def _class_hook(cls: type[attrs.AttrsInstance], converter: Converter) -> Callabl
                     lacking = True
                 continue
             value = data[key]
+            known = refusal(item, value)  # before any conversion, in the words that Python gets too
+            if known is not None:
+                problems.append(known)
+                lacking = lacking or item.default is attrs.NOTHING
+                continue
             try:
                 if key in containers and value is not None and not isinstance(value, containers[key][0]):
-                    raise ConfigError(f"this is {containers[key][1]}, got {value!r}")
+                    raise ConfigError(f"this is {containers[key][1]}, got {shown(value)}")
                 values[key] = converter.structure(value, Any if item.type is None else item.type)
             except Exception as error:
                 problems += _problems(error, f".{key}")
@@ -158,10 +164,7 @@ def _scalar_hook(scalar: type, accepted: tuple[type, ...], words: str) -> Callab
             return _converted(data, scalar)
         if scalar is str and isinstance(data, dt.date):  # YAML and TOML read days without quotes as days
             return data.isoformat()
-        hint = ""
-        if isinstance(data, str) and scalar in (int, float) and _looks_numeric(data):
-            hint = " (a string: YAML reads 1e-3 as one, write 1.0e-3)"
-        raise ConfigError(f"this is {words}, got {data!r}{hint}")
+        raise ConfigError(f"this is {words}, got {shown(data)}{hint(data)}")
 
     return hook
 
@@ -173,16 +176,8 @@ def _converted(data: Any, scalar: type) -> Any:
     except OverflowError:
         value = math.inf
     if scalar is float and not math.isfinite(value):
-        raise ConfigError(f"this is a finite number, got {value!r}")
+        raise ConfigError(f"this is a finite number, got {shown(value)}")
     return value
-
-
-def _looks_numeric(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _problems(error: BaseException, path: str) -> Iterator[ConfigError]:

@@ -16,12 +16,23 @@ from plurel.plugins.entries import closest
 
 C = TypeVar("C", bound=type[attrs.AttrsInstance])
 
+_LONGEST = 80
+
 SHOWN = 5
 """How many breaches one message names; the command that checks a config lists all."""
 
 
 class PairError(ConfigError):
     """Two values that do not fit each other; no news where one of them is wrong by itself."""
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: as Python writes it, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return "an integer of thousands of digits"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def unknown_key(key: str, known: Iterable[str], path: str = "") -> ConfigError:
@@ -64,7 +75,9 @@ def keywords_only(cls: C) -> C:
     @functools.wraps(init)
     def checked(self: Any, *places: Any, **values: Any) -> None:
         if places:
-            raise ConfigError(f"{cls.__name__} takes values by name, as {known[0]}=..., got {places[0]!r}")
+            raise ConfigError(
+                f"{cls.__name__} takes values by name, as {known[0]}=..., got {shown(places[0])}"
+            )
         for key in values:
             if key not in known:
                 raise unknown_key(key, known)

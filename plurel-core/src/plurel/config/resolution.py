@@ -18,7 +18,7 @@ from plurel.config.choices import Choices, unstructure
 from plurel.config.config import DEFAULT_PRESET, Config, PresetOrigin
 from plurel.config.flat import FLAT
 from plurel.config.params import kinds_of
-from plurel.config.problems import words_of
+from plurel.config.problems import each, words_of
 from plurel.errors import ConfigError, NotInstalledError, RequestError, UnknownNameError
 from plurel.plugins.entries import Entry
 from plurel.plugins.ledger import Ledger, provenance
@@ -92,7 +92,7 @@ def resolve(config: Config, ledger: Ledger) -> ResolvedConfig:
                 try:
                     entry, full = _resolve_item(kind, item, flat, ledger)
                 except RequestError as error:
-                    problems.append(_placed(error, path))
+                    problems += [_placed(one, path) for one in each(error)]
                     continue
                 entries.append((entry, full))
                 values.append({"name": entry.id, **full})

@@ -11,13 +11,13 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 import attrs
 
-from plurel.config.bounds import Bounds, Chooses, Day, Draws, DrawsWords, OneOf, Only, Text, Within
+from plurel.config.bounds import Bounds, Chooses, Day, Draws, DrawsWords, OneOf, Only, Text, Within, single
 from plurel.config.choices import KINDS, Choices, unstructure
 from plurel.errors import PluginError, RequestError
 
@@ -113,12 +113,12 @@ class _Writer:
     def _of_values(self, item: attrs.Attribute[Any]) -> Schema:
         """What a field may hold: as its validators say where they can be read, else as its type says."""
         optional = type(None) in get_args(item.type)
-        for check in _validators(item.validator):
+        for check in single(item.validator):
             known = self._of_validator(check)
             if known is not None:
                 return {"anyOf": [known, {"type": "null"}]} if optional else known
         schema = self._of_type(item.type)
-        for check in _validators(item.validator):
+        for check in single(item.validator):
             comparison = _COMPARISONS.get(getattr(check, "compare_op", ""))
             if comparison is not None and not optional:
                 schema = {**schema, comparison: check.bound}
@@ -217,18 +217,6 @@ class _Writer:
             self._parts[name] = {}  # taken, should it name itself
             self._parts[name] = write()
         return {"$ref": f"#/$defs/{name}"}
-
-
-def _validators(validator: Any) -> Iterator[Any]:
-    """The single validators of attrs' combinations."""
-    if validator is None:
-        return
-    several = getattr(validator, "_validators", None)
-    inner = getattr(validator, "validator", None)
-    for each in several if several is not None else [inner] if inner is not None else []:
-        yield from _validators(each)
-    if several is None and inner is None:
-        yield validator
 
 
 def _number(bounds: Bounds) -> Schema:
