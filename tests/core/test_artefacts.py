@@ -162,6 +162,28 @@ def test_a_database_is_inspectable_without_the_plugin_that_made_it(
     assert "missing: acme:spiral (layouts) of acme 1.2" in capsys.readouterr().out
 
 
+def test_the_seed_the_preset_and_the_period_are_told(
+    write_shop: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day = 86_400_000_000
+    config = {"preset": {"name": "default", "revision": 2}, "dag_params": {}}
+    period = {"start": 0, "stop": 2 * day}
+    shop = write_shop(extra={"seed": 7, "config": config, "period": period})
+    assert document(capsys, "inspect", shop)["origin"] == {"seed": 7, "config": config, "period": period}
+    assert main(["inspect", str(shop)]) == 0
+    said = capsys.readouterr().out
+    assert "name default, revision 2" in said
+    assert "start 1970-01-01, stop 1970-01-03" in said
+
+
+@pytest.mark.parametrize("extra", [{"period": {"start": 10**30}}, {"config": 3, "period": [1]}])
+def test_an_origin_of_another_shape_is_told_as_it_is(
+    write_shop: Any, extra: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert document(capsys, "inspect", write_shop(extra=extra))["origin"] == extra
+    assert main(["inspect", str(write_shop("again", extra=extra))]) == 0
+
+
 def test_the_artefact_gives_what_the_command_prints(kept_shop: Path) -> None:
     contents = DatabaseArtefact().inspect(ArtefactRequest(path=kept_shop))
     assert json.loads(json.dumps(contents.facts)) == contents.facts

@@ -172,8 +172,19 @@ def _task_listing(directory: DatabaseDirectory, tasks: Mapping[str, Mapping[str,
 
 def _origin_listing(said: Mapping[str, Any]) -> list[Listing]:
     """Where it comes from, as far as that fits a line each."""
-    rows = [(name, _words(value)) for name, value in _origin(said).items() if name != "config"]
+    origin = _origin(said)
+    config, period = origin.pop("config", None), origin.pop("period", None)
+    rows = [(name, _words(value)) for name, value in origin.items()]
+    if isinstance(config, Mapping):
+        rows.append(("preset", _words(config.get("preset") or "none: a config of its own")))
+    if isinstance(period, Mapping) and all(map(_is_moment, period.values())):
+        rows.append(("period", ", ".join(f"{name} {iso(moment)}" for name, moment in period.items())))
     return [Listing(title="origin", columns=["what", "value"], rows=rows)] if rows else []
+
+
+def _is_moment(value: Any) -> bool:
+    """Whether a number may be microseconds since 1970, within three centuries of it."""
+    return isinstance(value, int) and abs(value) < 1 << 53
 
 
 def _words(value: Any) -> str:
