@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import attrs
 from attrs import Attribute, field, frozen
 
-from plurel.config.problems import shown, unknown_key
+from plurel.config.problems import known_keywords, shown, unknown_key
 from plurel.errors import ConfigError
 from plurel.plugins.entries import closest
 
@@ -46,6 +46,7 @@ def _frozen_weights(weights: Any) -> tuple[float, ...] | None:
     return tuple(unstructure(weight) for weight in weights)
 
 
+@known_keywords
 @frozen
 class Choices:
     """A distribution that a parameter is drawn from.

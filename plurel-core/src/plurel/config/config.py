@@ -15,7 +15,7 @@ from attrs import Attribute, field, frozen, validators
 from plurel.config.bounds import Only, Text, Within
 from plurel.config.choices import unstructure
 from plurel.config.params import DAGParams, DatabaseParams, SCMParams
-from plurel.config.problems import PairError, keywords_only, shown
+from plurel.config.problems import PairError, known_keywords, shown
 from plurel.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ _PARTS: Mapping[str, type[attrs.AttrsInstance]] = {
 }
 
 
-@keywords_only
+@known_keywords
 @frozen(kw_only=True)
 class Config:
     """What a database is drawn from, beside its seed.

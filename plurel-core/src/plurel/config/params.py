@@ -15,7 +15,7 @@ from attrs import Attribute, field, frozen, validators
 
 from plurel.config.bounds import Chooses, Day, Draws, DrawsWords, OneOf, Within
 from plurel.config.choices import Choices, as_choices, is_finite, unstructure
-from plurel.config.problems import PairError, keywords_only
+from plurel.config.problems import PairError, known_keywords
 from plurel.errors import ConfigError
 
 MOST_TABLES = 10_000
@@ -107,7 +107,7 @@ def _as_day(value: Any) -> Any:
     return value.strftime("%Y-%m-%d") if isinstance(value, dt.date) else value
 
 
-@keywords_only
+@known_keywords
 @frozen(kw_only=True)
 class DatabaseParams:
     """Tables, their sizes and columns, and what happens to columns after generation.
@@ -165,7 +165,7 @@ class DatabaseParams:
             )
 
 
-@keywords_only
+@known_keywords
 @frozen(kw_only=True)
 class SCMParams:
     """The structural causal model of a table.
@@ -299,7 +299,7 @@ class SCMParams:
     mechanism_choices: Choices = contributions("mlp", kind="mechanisms")
 
 
-@keywords_only
+@known_keywords
 @frozen(kw_only=True)
 class DAGParams:
     """Parameters of the layouts, and the weights of a graph's edges.

@@ -64,24 +64,27 @@ def each(error: RequestError) -> tuple[RequestError, ...]:
     return error.problems or (error,)
 
 
-def keywords_only(cls: C) -> C:
+def known_keywords(cls: C) -> C:
     """Class decorator: a keyword that an attrs class lacks is refused as a file's key is, with the closest.
 
-    Python's own TypeError would not say which keyword is close.
+    Python's own TypeError would not say which keyword is close; nor, where a class takes keywords only, which
+    one a value without a name might have.
     """
     init: Any = cls.__init__
-    known = [item.alias or item.name for item in attrs.fields(cls) if item.init]
+    items = [item for item in attrs.fields(cls) if item.init]
+    known = [item.alias or item.name for item in items]
+    named = all(item.kw_only for item in items)
 
     @functools.wraps(init)
     def checked(self: Any, *places: Any, **values: Any) -> None:
-        if places:
+        if places and named:
             raise ConfigError(
                 f"{cls.__name__} takes values by name, as {known[0]}=..., got {shown(places[0])}"
             )
         for key in values:
             if key not in known:
                 raise unknown_key(key, known)
-        init(self, **values)
+        init(self, *places, **values)
 
     cls.__init__ = checked  # type: ignore[method-assign]
     return cls
