@@ -152,12 +152,12 @@ def _of_table(table: TableDirectory, types: list[tuple[Entry, Any]]) -> dict[str
 
     keys = {table.primary_key, *table.foreign_keys}
     try:
-        with pq.ParquetFile(table.file) as file:
+        with pq.ParquetFile(table.file, page_checksum_verification=True) as file:
             schema = file.schema_arrow
             asked = [name for name in schema.names if name not in keys and name not in table.encodings]
             batch = next(file.iter_batches(batch_size=LOOKED_AT, columns=asked), None)
             rows = pa.Table.from_batches([batch]) if batch is not None else schema.empty_table()
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise DatabaseError(f"{table.file} cannot be read as Parquet: {error}") from error
     encodings: dict[str, Encoding] = {}
     for name in schema.names:

@@ -37,12 +37,7 @@ def held(directory: Path, what: str) -> Iterator[None]:
     Raises:
         RequestError: where another process holds it, or it is no directory and none can be made.
     """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(
-            f"{what} cannot go to {directory}: {error.strerror}; expected a directory, or a place to make one"
-        ) from error
+    make(directory, what)
     handle = _open(directory)
     try:
         if handle is not None and _lock(handle) is False:
@@ -54,6 +49,24 @@ def held(directory: Path, what: str) -> Iterator[None]:
     finally:
         if handle is not None:
             os.close(handle)
+
+
+def make(directory: Path, what: str) -> None:
+    """Make the directory that work goes to, unless it is there.
+
+    Args:
+        directory: where the work goes.
+        what: what goes there, as errors call it.
+
+    Raises:
+        RequestError: where it is no directory and none can be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"{what} cannot go to {directory}: {error.strerror}; expected a directory, or a place to make one"
+        ) from error
 
 
 @contextmanager

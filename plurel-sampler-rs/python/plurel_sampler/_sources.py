@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from plurel_sampler.errors import BuildError
 from plurel_sampler.records import ArrowStream, Data
 
 BATCH_ROWS = 1 << 16
+_UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 
 
 def source(table: str, data: Data) -> Callable[[], ArrowStream]:
@@ -22,7 +23,7 @@ def source(table: str, data: Data) -> Callable[[], ArrowStream]:
         BuildError: ``data`` is nothing that gives Arrow streams.
     """
     if isinstance(data, str | Path):
-        return partial(_parquet, table, Path(data))
+        return ParquetSource(table, Path(data))
     if isinstance(data, ArrowStream):
         return partial(_same, data)
     if callable(data):
@@ -38,11 +39,34 @@ def _same(data: ArrowStream) -> ArrowStream:
     return data
 
 
-def _parquet(table: str, path: Path) -> ArrowStream:
-    try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise BuildError(f"no readable Parquet file: {error}", file=str(path), table=table) from error
-    batches = file.iter_batches(batch_size=BATCH_ROWS)
-    reader: ArrowStream = pa.RecordBatchReader.from_batches(file.schema_arrow, batches)
-    return reader
+class ParquetSource:
+    """The rows of a Parquet file; every call gives a fresh stream of them.
+
+    Attributes:
+        failure: What went wrong while a stream was read: Arrow's streams hand on words only.
+    """
+
+    def __init__(self, table: str, path: Path) -> None:
+        self._table = table
+        self._path = path
+        self.failure: BuildError | None = None
+
+    def __call__(self) -> ArrowStream:
+        try:
+            # Pages with a checksum are compared with it; those of most writers have none.
+            file = pq.ParquetFile(self._path, page_checksum_verification=True)
+            reader: ArrowStream = pa.RecordBatchReader.from_batches(file.schema_arrow, self._batches(file))
+        except _UNREADABLE as error:
+            raise self._error("no readable Parquet file", error) from error
+        return reader
+
+    def _batches(self, file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from file.iter_batches(batch_size=BATCH_ROWS)
+        except _UNREADABLE as error:
+            self.failure = self._error("the file is damaged", error)
+            raise
+
+    def _error(self, words: str, error: Exception) -> BuildError:
+        told = " ".join(str(error).split())
+        return BuildError(f"{words}: {told}", file=str(self._path), table=self._table)

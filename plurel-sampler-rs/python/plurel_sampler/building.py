@@ -17,7 +17,7 @@ import numpy as np
 
 from plurel_sampler import _native
 from plurel_sampler._checks import check
-from plurel_sampler._sources import source
+from plurel_sampler._sources import ParquetSource, source
 from plurel_sampler.errors import BuildError
 from plurel_sampler.records import Embedder, Table, Task
 from plurel_sampler.stores import Store
@@ -81,18 +81,26 @@ def build_store(
         document = json.dumps({} if provenance is None else provenance, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise BuildError(f"the provenance is no JSON: {error}") from error
-    native = _native.build_store(
-        Path(out),
-        [_native_table(table) for table in tables],
-        [_native_task(task) for task in tasks],
-        val_timestamp=microseconds(val_timestamp),
-        test_timestamp=microseconds(test_timestamp),
-        embedder=embedder,
-        on_unresolved=on_unresolved,
-        provenance=document,
-        progress=progress,
-        overwrite=overwrite,
-    )
+    packed = [_native_table(table) for table in tables], [_native_task(task) for task in tasks]
+    try:
+        native = _native.build_store(
+            Path(out),
+            *packed,
+            val_timestamp=microseconds(val_timestamp),
+            test_timestamp=microseconds(test_timestamp),
+            embedder=embedder,
+            on_unresolved=on_unresolved,
+            provenance=document,
+            progress=progress,
+            overwrite=overwrite,
+        )
+    except BuildError:
+        sources = [table.source for table in packed[0]]
+        sources += [each for task in packed[1] for each in task.sources.values()]
+        for each in sources:
+            if isinstance(each, ParquetSource) and each.failure is not None:
+                raise each.failure from None
+        raise
     return Store(native, Path(out))
 
 

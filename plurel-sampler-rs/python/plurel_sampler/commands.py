@@ -16,6 +16,7 @@ from plurel.cli.output import Reporter, reporter
 from plurel.config.assign import assign
 from plurel.config.convert import unstructure
 from plurel.errors import RequestError
+from plurel.places import make
 from plurel.plugins import get_ledger
 from plurel.relbench_io import DatabaseDirectory, read_directory
 from plurel_sampler.packing import Packed, pack
@@ -74,6 +75,7 @@ def preprocess(
         raise RequestError(
             f"several databases are called {', '.join(twice)}; pack them into different directories"
         )
+    make(out, "stores")
     stores: list[tuple[DatabaseDirectory, Packed]] = []
     alone = len(directories) == 1
     with say.progress(_words(directories), total=100 if alone else len(directories)) as bar:

@@ -19,7 +19,13 @@ from plurel.errors import ConfigError, DatabaseError, RequestError
 from plurel.plugins import Entry, get_ledger, provenance
 from plurel.relbench_io import DatabaseDirectory, TaskDirectory, read_origin
 from plurel_sampler.building import build_store
-from plurel_sampler.errors import StoreBusyError, StoreExistsError, StoreFormatError, StoreMissingError
+from plurel_sampler.errors import (
+    BuildError,
+    StoreBusyError,
+    StoreExistsError,
+    StoreFormatError,
+    StoreMissingError,
+)
 from plurel_sampler.records import Column, Embedder, Split, Table, Task, TaskType
 from plurel_sampler.stores import Store
 
@@ -124,6 +130,9 @@ def pack(
         return Packed(found, reused=True)
     except StoreBusyError as error:
         raise RequestError(str(error)) from error
+    except BuildError as error:
+        error.file = error.file or str(directory.path)
+        raise
     return Packed(store, reused=False)
 
 

@@ -96,7 +96,8 @@ def write_parquet(
     """Write a frame; the same frame gives the same bytes.
 
     RelBench 1.x and 2.x read keys from the file's own metadata; pandas' metadata stays beside it because a
-    nullable `Int64` key would otherwise read back as float64.
+    nullable `Int64` key would otherwise read back as float64. Every page carries a checksum, which readers
+    that ask for it compare.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -105,4 +106,4 @@ def write_parquet(
     legacy: tuple[Any, ...] = (dict(foreign_keys), primary_key, time_column)
     metadata = {key: json.dumps(value) for key, value in zip(LEGACY_KEYS, legacy, strict=True)}
     table = table.replace_schema_metadata({**table.schema.metadata, **metadata})
-    pq.write_table(table, file, row_group_size=ROW_GROUP)
+    pq.write_table(table, file, row_group_size=ROW_GROUP, write_page_checksum=True)

@@ -63,7 +63,7 @@ class ParquetColumns:
         import pyarrow.parquet as pq
 
         try:
-            return pq.read_table(self.file, columns=[column]).column(0)
+            return pq.read_table(self.file, columns=[column], page_checksum_verification=True).column(0)
         except (OSError, pa.ArrowException) as error:
             words = " ".join(str(error).split())
             raise DatabaseError(
