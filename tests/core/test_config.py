@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import pickle
-import re
 from pathlib import Path
 from typing import Any
 
@@ -373,19 +372,3 @@ def test_a_pair_that_does_not_fit_is_told_where_each_fits_alone() -> None:
     early = {"min_timestamp": "1980-01-01", "max_timestamp": "1985-01-01", "num_tables_choices": 0}
     with pytest.raises(ConfigError, match=r"^this is drawn from integers .* @ [^@]*num_tables_choices$"):
         Config.from_dict({"database_params": early})
-
-
-@pytest.mark.parametrize("params", [*PARAMS, Config])
-def test_the_page_lists_every_field_with_its_default(params: type[attrs.AttrsInstance]) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
-    cells = {
-        row.split(" | ")[0].strip("| `"): row.split(" | ")[1] for row in page.splitlines() if " | " in row
-    }
-    for field in attrs.fields(params):
-        assert field.alias in cells
-        default = field.default
-        if isinstance(default, Choices) and len(default.value) < 8:
-            assert re.findall(r"`([^`]*)`", cells[field.name]) == [str(value) for value in default.value]
-            assert len(default.value) == 1 or cells[field.name].startswith(f"{default.kind} ")
-        elif isinstance(default, int | float | str):
-            assert cells[field.name] == f"`{default}`"

@@ -119,7 +119,7 @@ class DatabaseParams:
         num_rows_activity_table_choices: rows of a table that nobody points at.
         num_cols_choices: feature columns of a table.
         min_timestamp: first day that a database's period may have.
-        max_timestamp: last one.
+        max_timestamp: last day that it may have.
         column_nan_perc_choices: share of missing cells, drawn once a table.
         col_transform_choices: transform of each float column.
         table_model_choices: what makes a table's values.
@@ -178,17 +178,17 @@ class SCMParams:
         initialization_choices: weights of matrices and embeddings.
         activation_choices: activation of a hidden layer.
         node_noise_alpha_choices: first shape of a node's Beta noise.
-        node_noise_beta_choices: second shape.
+        node_noise_beta_choices: second shape of it.
         bi_hsbm_levels_choices: levels of the block model of links.
         bi_hsbm_clusters_per_level_choices: clusters a side and level.
         ts_trend_alpha_choices: exponent of a series' trend.
         activity_table_ts_trend_scale_choices: scale of the trend in activity tables.
-        entity_table_ts_trend_scale: the same in entity tables.
+        entity_table_ts_trend_scale: scale of the trend in entity tables.
         ts_cycle_freq_perc_choices: length of a cycle as a share of the rows.
         activity_table_ts_cycle_scale_choices: scale of the cycle in activity tables.
-        entity_table_ts_cycle_scale: the same in entity tables.
+        entity_table_ts_cycle_scale: scale of the cycle in entity tables.
         activity_table_ts_noise_scale: standard deviation of a series' innovations in activity tables.
-        entity_table_ts_noise_scale: the same in entity tables.
+        entity_table_ts_noise_scale: that of the innovations in entity tables.
         ts_ar_rho_choices: autocorrelation of a series' noise.
         ts_value_scale_choices: scale of a source's bounds.
         propagation_agg_choices: what joins a node's inputs.
@@ -199,10 +199,10 @@ class SCMParams:
         mlp_weight_density_choices: share of a matrix's weights that are kept.
         source_gen_type_choices: series of a node without inputs.
         source_beta_alpha_choices: first shape of a beta source.
-        source_beta_beta_choices: second shape.
+        source_beta_beta_choices: second shape of it.
         propagation_mode_choices: how a table's nodes are typed: `type_eager`.
         cat_label_permute_prob_choices: chance that a lazily cut column's labels are permuted.
-        cat_label_reverse_prob_choices: chance that they are reversed.
+        cat_label_reverse_prob_choices: chance that such labels are reversed.
         propagate_batch_size: accepted, and ignored with a warning by `resolve`: blocks have one size.
         noise_choices: exogenous noise of a node.
         mechanism_choices: function of a node.
