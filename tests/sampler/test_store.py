@@ -464,8 +464,11 @@ def test_vectors_can_be_added_later(make_shop: MakeShop) -> None:
     assert (store.path / "cells.bin").stat().st_mtime_ns == cells
     assert Store.open(store.path, "checksums").info["embeddings"]["hashed"]["width"] == 8
     same = make_shop("other", embedder=HashedEmbedder(8))
-    name = richer.info["embeddings"]["hashed"]["file"]
-    assert richer.info["files"][name] == same.info["files"][name]
+    found, expected = (
+        each.info["files"][each.info["embeddings"]["hashed"]["file"]] for each in (richer, same)
+    )
+    assert found == expected
+    assert {file.name for file in store.path.iterdir()} == {*richer.info["files"], "store.json"}
     assert len(Sampler([richer], [Target(0, "task", "again")], embedder="hashed")) == 8
 
 

@@ -229,15 +229,26 @@ impl Store {
             return Err(Error::format(message).in_file(self.path.join(TEXT)));
         }
         let texts = batches.iter().map(|batch| Ok((0..batch.len()).map(|index| batch.value(index)).collect()));
-        // The vectors are written beside the store first: one that is open elsewhere may have the old file mapped.
+        // Whoever holds the draft is the only one that changes the store; another may have done so since it was opened.
         let draft = Draft::beside(&self.path.join("embeddings"))?;
-        let (meta, file) = write_embeddings(draft.path(), embedder, texts)?;
+        let (mut manifest, _) = read_description(&self.path)?;
+        let (mut meta, file) = write_embeddings(draft.path(), embedder, texts)?;
+        let written = draft.path().join(&meta.file);
+        let before = manifest.embeddings.get(embedder.name()).map(|meta| meta.file.clone());
+        if before.as_ref() == Some(&meta.file) {
+            // The old vectors stay what the description names until there is a new description.
+            meta.file.insert(meta.file.len() - ".bin".len(), '~');
+        }
         let target = self.path.join(&meta.file);
-        std::fs::rename(draft.path().join(&meta.file), &target).map_err(|error| Error::io("rename", &target, error))?;
-        let mut manifest = self.manifest.clone();
+        std::fs::rename(written, &target).map_err(|error| Error::io("rename", &target, error))?;
+        before.iter().for_each(|name| drop(manifest.files.remove(name)));
         manifest.files.insert(meta.file.clone(), file);
         manifest.embeddings.insert(embedder.name().to_string(), meta);
         write_atomically(&self.path.join(MANIFEST), manifest.to_json()?.as_bytes())?;
+        if let Some(name) = before {
+            let old = self.path.join(name);
+            std::fs::remove_file(&old).map_err(|error| Error::io("remove", &old, error))?;
+        }
         Store::open(&self.path, Verify::Lengths)
     }
 }

@@ -133,6 +133,23 @@ fn a_failed_build_leaves_nothing() {
 }
 
 #[test]
+fn vectors_that_are_replaced_are_never_mixed_and_none_are_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = build(&folder.path().join("store"), 4).unwrap();
+    let old = store.embeddings("hashed").unwrap();
+    let before = old.vector(0).unwrap().to_vec();
+    let stale = Store::open(store.path(), Verify::Lengths).unwrap();
+    for (width, handle) in [(8, &store), (4, &stale), (2, &stale)] {
+        let embedder = HashedEmbedder::new(width).unwrap();
+        assert_eq!(handle.add_embeddings(&embedder).unwrap().embeddings("hashed").unwrap().width, width);
+        let found = Store::open(store.path(), Verify::Checksums).unwrap();
+        let files = std::fs::read_dir(store.path()).unwrap().count();
+        assert_eq!(files, found.manifest().files.len() + 1, "nothing is left over");
+    }
+    assert_eq!(old.vector(0).unwrap(), before, "whoever had them open still reads them");
+}
+
+#[test]
 fn every_flipped_bit_of_a_description_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let path = build(&folder.path().join("store"), 1).unwrap().path().join(format::MANIFEST);
