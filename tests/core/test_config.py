@@ -360,6 +360,7 @@ def test_every_breach_of_a_file_is_told_with_its_path() -> None:
         ".val_split",
     ]
     assert str(caught.value).endswith("; and 1 more")
+    assert len(pickle.loads(pickle.dumps(caught.value)).problems) == 6, "it travels between processes"
 
 
 def test_a_pair_that_does_not_fit_is_told_where_each_fits_alone() -> None:

@@ -34,7 +34,7 @@ def explain(error: CycloptsError) -> str:
 
 def _unknown_option(error: cyclopts.UnknownOptionError, command: str) -> str:
     option = (error.token.keyword or error.token.value).partition("=")[0]
-    known = [name for argument in error.argument_collection if argument.parse for name in argument.names]
+    known = [name for argument in error.argument_collection for name in argument.names]
     near = closest(option, known) or f"; {command} --help shows its options"
     return f"{command} has no option {option}{near}"
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from attrs import Attribute, field, frozen
 
-from plurel.config.choices import Choices, check_text, is_finite
+from plurel.config.choices import Choices
+from plurel.config.plain import check_text, is_finite
 from plurel.config.problems import shown
 from plurel.errors import ConfigError
 from plurel.plugins.entries import closest

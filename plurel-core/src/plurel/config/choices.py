@@ -11,11 +11,12 @@ import math
 import numbers
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from attrs import Attribute, field, frozen
 
+from plurel.config.plain import WIDEST, check_plain, is_finite
 from plurel.config.problems import known_keywords, shown, unknown_key
 from plurel.errors import ConfigError
 from plurel.plugins.entries import closest
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 Scalar = str | int | float | bool
 
 _KEYS = ("kind", "value", "weights")
-_WIDEST = 1 << 63
 _MOST_ZIPF = 1_000_000
 
 
@@ -196,16 +196,6 @@ def as_choices(value: Any) -> Choices:
     return Choices.constant(value)
 
 
-def is_finite(value: object) -> TypeGuard[int | float]:
-    """Whether a value is a number that floats can hold; True and False are no numbers."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
-
-
 def _check_set(values: tuple[Any, ...]) -> None:
     if not values:
         raise ConfigError("a set needs at least one value, got none", ".value")
@@ -217,47 +207,7 @@ def _check_set(values: tuple[Any, ...]) -> None:
             raise ConfigError(
                 f"a value is a name, a number or {{name: ..., parameters}}, got {shown(item)}", path
             )
-        _check_plain(item, path)
-
-
-def _check_plain(value: Any, path: str) -> None:
-    """Refuse what no config file could hold, and what would not be read back as it was written."""
-    if callable(value):
-        name = getattr(value, "__name__", type(value).__name__)
-        raise ConfigError(
-            f"a config holds names, not callables: write the name of what plurel plugins list shows, or "
-            f"register {name} as a plugin (a hook that yields a record with factory={name}; see "
-            "plurel.plugins.hookspecs) and write its name",
-            path,
-        )
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise ConfigError(f"a parameter has a name, got {key!r}", path)
-            _check_plain(item, f"{path}.{key}")
-    elif isinstance(value, list):
-        for place, item in enumerate(value):
-            _check_plain(item, f"{path}[{place}]")
-    elif isinstance(value, str):
-        check_text(value, path)
-    elif value is not None and not isinstance(value, int | float):
-        raise ConfigError(f"a config holds names, numbers, lists and mappings, got {shown(value)}", path)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"a value is finite, got {shown(value)}", path)
-    elif isinstance(value, int) and not -_WIDEST <= value < _WIDEST:
-        raise ConfigError(f"the integers of a config have 64 bits, got {shown(value)}", path)
-
-
-def check_text(value: str, path: str) -> None:
-    """Refuse a text that no file in UTF-8 could hold.
-
-    Raises:
-        ConfigError: for one.
-    """
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ConfigError(f"a text is Unicode without lone surrogates, got {shown(value)}", path) from None
+        check_plain(item, path)
 
 
 def _check_pair(kind: str, value: tuple[Any, ...]) -> None:
@@ -268,11 +218,7 @@ def _check_pair(kind: str, value: tuple[Any, ...]) -> None:
         raise ConfigError(f"a {kind} needs its smaller bound first, got {shown(list(value))}", ".value")
     if kind in ("log_range", "zipf_range") and first <= 0:
         raise ConfigError(f"the bounds of a {kind} are above 0, got {shown(list(value))}", ".value")
-    if (
-        kind.endswith("range")
-        and _integers(value)
-        and not all(-_WIDEST <= bound < _WIDEST for bound in value)
-    ):
+    if kind.endswith("range") and _integers(value) and not all(-WIDEST <= bound < WIDEST for bound in value):
         raise ConfigError(f"the integers of a {kind} have 64 bits, got {shown(list(value))}", ".value")
     if kind == "zipf_range" and not (_integers(value) and second - first < _MOST_ZIPF):
         many = f"{_MOST_ZIPF:,}"

@@ -14,7 +14,8 @@ import attrs
 from attrs import Attribute, field, frozen, validators
 
 from plurel.config.bounds import Chooses, Day, Draws, DrawsWords, OneOf, Within
-from plurel.config.choices import Choices, as_choices, is_finite, unstructure
+from plurel.config.choices import Choices, as_choices, unstructure
+from plurel.config.plain import is_finite
 from plurel.config.problems import PairError, known_keywords
 from plurel.errors import ConfigError
 

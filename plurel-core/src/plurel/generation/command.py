@@ -34,7 +34,7 @@ def generate(
     *,
     out: Path,
     preset: str | None = None,
-    assignments: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
+    assignments: Annotated[tuple[str, ...], Parameter(name="--set", negative="", show_default=False)] = (),
     seed_offset: Annotated[int, Parameter(converter=whole)] = 0,
     num_dbs: _Count = 1,
     num_proc: _Count | None = None,
