@@ -20,7 +20,7 @@ pytest.importorskip("plurel", reason="the command belongs to core's ledger")
 
 from plurel.cli import main
 from plurel.plugins import get_ledger
-from plurel_sampler import HashedEmbedder, Store
+from plurel_sampler import HashedEmbedder, Store, packing
 
 
 def day(number: int) -> dt.datetime:
@@ -201,6 +201,30 @@ def test_a_store_of_something_else_is_refused_with_the_difference(
     assert main([*call, *options, "--overwrite"]) == 0
 
 
+def test_a_store_that_was_packed_otherwise_is_refused(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = ["preprocess", str(directory), "--out", str(tmp_path / "stores")]
+    assert main(call) == 0
+    monkeypatch.setattr(packing, "PACKING", packing.PACKING + 1)
+    assert main(call) == 2
+    assert f"packing was {packing.PACKING - 1}, this run has {packing.PACKING}" in capsys.readouterr().err
+    assert main([*call, "--overwrite"]) == main(call) == 0
+
+
+def test_the_packing_has_a_new_number_whenever_its_files_change(directory: Path, tmp_path: Path) -> None:
+    assert main(["preprocess", str(directory), "--out", str(tmp_path / "stores")]) == 0
+    files = Store.open(tmp_path / "stores" / "visits").info["files"]
+    assert packing.PACKING == 1, "take the checksums below anew"
+    assert {name: files[name]["checksum"] for name in files if name.startswith(("c", "p", "ti"))} == {
+        "cells.bin": "e4567145e8620a9c",
+        "children.bin": "a6499f1d585004c2",
+        "children.offsets": "c6f13bb071ea2e72",
+        "parents.bin": "373e1e30e01c4cf0",
+        "times.bin": "52f3b0a2d2e44acc",
+    }, "raise PACKING, so that stores made before are not taken for the same"
+
+
 def test_a_damaged_store_is_named_and_not_taken_over(
     directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -227,6 +251,23 @@ def test_the_second_of_two_processes_says_so_at_once(
     os.close(handle)
     assert main(call) == 0
     assert [path.name for path in (tmp_path / "stores").iterdir()] == ["visits"]
+
+
+def test_an_interrupt_while_a_file_is_read_is_one(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Any, **_: Any) -> Any:
+        raise KeyboardInterrupt
+        yield
+
+    call = ["preprocess", str(directory), "--out", str(tmp_path / "stores")]
+    with monkeypatch.context() as patch:
+        patch.setattr("plurel_sampler.packing.infer_encodings", lambda *_: {"users": {}, "visits": {}})
+        patch.setattr(pq.ParquetFile, "iter_batches", interrupted)
+        assert main(call) == 130
+    assert capsys.readouterr().err.endswith("interrupted\n")
+    assert list((tmp_path / "stores").iterdir()) == []
+    assert main(call) == 0
 
 
 def test_a_database_that_vanishes_is_told_by_the_file(

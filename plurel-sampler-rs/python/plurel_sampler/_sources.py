@@ -49,7 +49,7 @@ class ParquetSource:
     def __init__(self, table: str, path: Path) -> None:
         self._table = table
         self._path = path
-        self.failure: BuildError | None = None
+        self.failure: BaseException | None = None
 
     def __call__(self) -> ArrowStream:
         try:
@@ -65,6 +65,9 @@ class ParquetSource:
             yield from file.iter_batches(batch_size=BATCH_ROWS)
         except _UNREADABLE as error:
             self.failure = self._error("the file is damaged", error)
+            raise
+        except KeyboardInterrupt as error:
+            self.failure = error
             raise
 
     def _error(self, words: str, error: Exception) -> BuildError:
