@@ -20,6 +20,7 @@ from plurel_sampler import (
     ENCODINGS,
     AttentionPlan,
     Batch,
+    BuildError,
     ContextConfig,
     ContextError,
     HashedEmbedder,
@@ -396,18 +397,38 @@ def test_other_python_threads_run_meanwhile(make_shop: MakeShop) -> None:
         ({"targets": [Target(1, "task", "again")]}, "store 1, but there are 1"),
         ({"targets": []}, "no target has rows"),
         ({"embedder": "other"}, "it has those of: hashed"),
-        ({"batch_size": 0}, "batch_size 0"),
-        ({"rank": 2, "world_size": 2}, "rank 2 of 2"),
-        ({"num_threads": 0}, "num_threads 0: expected 1 to"),
-        ({"num_threads": 10**6}, "num_threads 1000000: expected 1 to"),
-        ({"split": "dev"}, "known: train, val, test"),
-        ({"balance": "fair"}, "known: uniform, proportional"),
+        ({"targets": None}, r"targets is None; expected a sequence of \(Target\)"),
+        ({"targets": [("task", "again")]}, r"expected a sequence of \(Target\)"),
+        ({"config": {"length": 48}}, "config is {'length': 48}; expected ContextConfig or None"),
+        ({"embedder": 3}, "embedder is 3; expected str"),
+        ({"shuffle": "no"}, "shuffle is 'no'; expected bool"),
+        ({"batch_size": 0}, "batch_size is 0; expected 1 to"),
+        ({"batch_size": 1.5}, "batch_size is 1.5; expected int"),
+        ({"batch_size": 2**70}, "batch_size is 1180591620717411303424; expected 1 to"),
+        ({"rank": 2, "world_size": 2}, "rank is 2; expected 0 to 1"),
+        ({"rank": 0.0}, "rank is 0.0; expected int"),
+        ({"world_size": None}, "world_size is None; expected int"),
+        ({"num_threads": 0}, "num_threads is 0; expected 1 to"),
+        ({"num_threads": 10**6}, "num_threads is 1000000; expected 1 to"),
+        ({"num_threads": "2"}, "num_threads is '2'; expected int"),
+        ({"limit": -1}, "limit is -1; expected 1 to"),
+        ({"limit": 1.5}, "limit is 1.5; expected int"),
+        ({"split": "dev"}, "split is 'dev'; expected train, val, test"),
+        ({"split": 3}, "split is 3; expected train, val, test"),
+        ({"balance": "fair"}, "expected uniform, proportional"),
         ({"targets": TARGETS[2:], "split": "val"}, "no target has rows in split val"),
     ],
 )
 def test_wrong_requests_say_what_there_is(shop_store: Store, changes: Any, message: str) -> None:
     with pytest.raises(ContextError, match=message):
         sampler_of(shop_store, **changes)
+
+
+def test_stores_must_be_stores(shop_store: Store) -> None:
+    stores: list[Any] = [3, shop_store, [shop_store.path]]
+    for wrong in stores:
+        with pytest.raises(ContextError, match=r"stores is .*; expected a sequence of \(Store\)"):
+            Sampler(wrong, TARGETS, embedder="hashed")
 
 
 # As a caller without a type checker knows them.
@@ -448,16 +469,40 @@ def test_a_batch_has_its_bounds(shop_store: Store) -> None:
 
 def test_positions_must_exist(shop_store: Store) -> None:
     sampler = sampler_of(shop_store, shuffle=False)
-    for wrong in (-1, len(sampler)):
+    for number in (-1, len(sampler), 2**63):
         with pytest.raises(ContextError, match="position"):
-            sampler.batch([wrong])
-    with pytest.raises(ContextError, match="start -1"):
-        next(iter(sampler.batches(start=-1)))
-    with pytest.raises(ContextError, match=r"a stream from 0 .*: expected training"):
-        sampler.stream()
-    with pytest.raises(ContextError, match="a stream from -1"):
-        sampler_of(shop_store).stream(-1)
+            sampler.batch([number])
+    no_integers: list[Any] = [[1.7], ["1"], [True], "abc", None, [2**64], [[0], [0, 1]]]
+    for wrong in no_integers:
+        with pytest.raises(ContextError, match="expected integers"):
+            sampler.batch(wrong)
     assert len(sampler.batch([])) == 0
+    assert same(sampler.batch(np.array([1], np.uint8)), sampler.batch([1]))
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**63, 1.5, "a", None])
+def test_epochs_and_starts_are_refused_where_they_are_given(shop_store: Store, wrong: Any) -> None:
+    sampler = sampler_of(shop_store)
+    calls: list[Callable[[], object]] = [
+        lambda: sampler.batches(epoch=wrong),
+        lambda: sampler.batches(start=wrong),
+        lambda: sampler.stream(wrong),
+    ]
+    for call in calls:
+        with pytest.raises(ContextError, match=r"(epoch|start) is .*; expected"):
+            call()
+
+
+def test_the_last_epoch_is_an_epoch(shop_store: Store) -> None:
+    sampler = sampler_of(shop_store)
+    assert len(next(iter(sampler.batches(epoch=2**32 - 1)))) == 4
+    with pytest.raises(ContextError, match="lies in an epoch that is none"):
+        next(sampler.stream(2**63 - 1))
+
+
+def test_evaluation_is_no_stream(shop_store: Store) -> None:
+    with pytest.raises(ContextError, match="a stream goes through epochs of training"):
+        sampler_of(shop_store, shuffle=False).stream()
 
 
 def test_stores_with_unlike_vectors_do_not_mix(make_shop: MakeShop) -> None:
@@ -468,6 +513,15 @@ def test_stores_with_unlike_vectors_do_not_mix(make_shop: MakeShop) -> None:
 
 def test_the_abi_is_an_integer() -> None:
     assert isinstance(ABI, int)
+
+
+def test_only_strings_are_embedded() -> None:
+    wrongs: list[Any] = ["one text", 3, None, [3], ["a", None]]
+    for wrong in wrongs:
+        with pytest.raises(BuildError, match=r"texts is .*; expected a sequence of \(str\)"):
+            HashedEmbedder(4).embed(wrong)
+    with pytest.raises(BuildError, match="cannot be written as UTF-8"):
+        HashedEmbedder(4).embed(["\ud800"])
 
 
 @given(texts=st.lists(st.text(max_size=20), max_size=5), width=st.integers(1, 40))

@@ -45,8 +45,16 @@ class HashedEmbedder:
         return self._native.fingerprint
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Gives ``[texts, width]`` f32, each row of length 1."""
-        return self._native.embed(list(texts))
+        """Gives ``[texts, width]`` f32, each row of length 1.
+
+        Raises:
+            BuildError: ``texts`` is no sequence of strings, or one of them has no spelling in UTF-8.
+        """
+        check("texts", texts, Sequence[str], BuildError)
+        try:
+            return self._native.embed(list(texts))
+        except UnicodeEncodeError as error:
+            raise BuildError(f"a text that cannot be written as UTF-8: {error}") from error
 
     def __reduce__(self) -> tuple[type[HashedEmbedder], tuple[int]]:
         return (HashedEmbedder, (self.width,))

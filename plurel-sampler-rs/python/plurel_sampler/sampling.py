@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from plurel_sampler import _native
+from plurel_sampler._checks import check, check_range
 from plurel_sampler.attention import AttentionPlan
 from plurel_sampler.errors import ContextError
 from plurel_sampler.records import ContextConfig, Split, Target
@@ -21,6 +22,13 @@ from plurel_sampler.stores import Store
 
 PREFETCHED = 2
 """Batches that are made ahead of the one in use."""
+
+MOST_SEQUENCES = 2**27
+"""Sequences of a batch: as many as a batch may have cells."""
+
+MOST_THREADS = 1024
+LAST_EPOCH = 2**32 - 1
+LAST_POSITION = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,8 +121,8 @@ class Sampler:
         targets: What is to be predicted.
         config: How contexts are made.
         embedder: Whose vectors batches carry.
-        split: Whose rows. For a column: rows known up to the store's validation time, up to the test time,
-            after it.
+        split: Whose rows. For a column: rows known up to the store's validation time (and whose cell is known
+            by then), up to the test time, after it.
         batch_size: Sequences of a batch, on each rank.
         rank: This process.
         world_size: Number of processes.
@@ -125,7 +133,8 @@ class Sampler:
         limit: At most that many rows a target, evenly spread over its rows.
 
     Raises:
-        ContextError: The stores do not have what was asked for, or the targets have no rows in the split.
+        ContextError: An argument is of another type or out of its range; the stores do not have what was
+            asked for; or the targets have no rows in the split.
     """
 
     def __init__(
@@ -144,14 +153,21 @@ class Sampler:
         balance: Literal["uniform", "proportional"] = "uniform",
         limit: int | None = None,
     ) -> None:
+        check("stores", stores, Sequence[Store], ContextError)
+        check("targets", targets, Sequence[Target], ContextError)
+        check("config", config, ContextConfig | None, ContextError)
+        check("embedder", embedder, str, ContextError)
+        check("split", split, Split, ContextError)
+        check("shuffle", shuffle, bool, ContextError)
+        check("balance", balance, Literal["uniform", "proportional"], ContextError)
+        _check_whole("batch_size", batch_size, 1, MOST_SEQUENCES)
+        _check_whole("world_size", world_size, 1, 2**32)
+        _check_whole("rank", rank, 0, world_size - 1)
+        if num_threads is not None:
+            _check_whole("num_threads", num_threads, 1, MOST_THREADS)
+        if limit is not None:
+            _check_whole("limit", limit, 1, 2**32)
         config = config or ContextConfig()
-        if config.mode != "bfs":
-            raise ContextError(f"context mode {config.mode!r}; known: bfs")
-        if batch_size < 1 or not 0 <= rank < world_size:
-            raise ContextError(
-                f"batch_size {batch_size}, rank {rank} of {world_size}: "
-                "expected at least 1 and 0 <= rank < world_size"
-            )
         self.stores = tuple(stores)
         self.targets = tuple(targets)
         self.config = config
@@ -215,9 +231,14 @@ class Sampler:
             positions: ``[B]`` integers below ``len(self)``.
 
         Raises:
-            ContextError: A position is out of range.
+            ContextError: A position is no integer, or out of range.
         """
-        wanted = np.asarray(positions, dtype=np.int64).reshape(-1)
+        try:
+            wanted = np.asarray(positions).reshape(-1)
+        except ValueError as error:
+            raise ContextError(f"positions that are no array: {error}; expected integers") from error
+        if wanted.size and wanted.dtype.kind not in "iu":
+            raise ContextError(f"positions of type {wanted.dtype}; expected integers")
         if wanted.size and wanted.min() < 0:
             raise ContextError(f"position {wanted.min()} where there are {len(self)}")
         return self._batch(wanted.astype(np.uint64), None, len(self))
@@ -228,7 +249,12 @@ class Sampler:
         Args:
             epoch: Another order and other draws in training; nothing in evaluation.
             start: The global position to start from: 0, or a batch's ``next_position`` to resume after it.
+
+        Raises:
+            ContextError: ``epoch`` or ``start`` is no integer, or out of range.
         """
+        _check_whole("epoch", epoch, 0, LAST_EPOCH)
+        _check_whole("start", start, 0, LAST_POSITION)
         positions = self._own_positions(start)
         chunks = (positions[i : i + self.batch_size] for i in range(0, len(positions), self.batch_size))
         return self._made(chunks, epoch if self.shuffle else None, end=len(self))
@@ -245,12 +271,11 @@ class Sampler:
                 number of ranks.
 
         Raises:
-            ContextError: Evaluation has one epoch; or ``start`` is negative.
+            ContextError: Evaluation has one epoch; or ``start`` is no integer, or negative.
         """
-        if not self.shuffle or start < 0:
-            raise ContextError(
-                f"a stream from {start} (shuffle={self.shuffle}): expected training, from 0 on"
-            )
+        if not self.shuffle:
+            raise ContextError("a stream goes through epochs of training; shuffle=False has one epoch")
+        _check_whole("start", start, 0, LAST_POSITION)
         together = self.batch_size * self.world_size
         chunks = (
             range(first + self.rank, first + together, self.world_size) for first in count(start, together)
@@ -275,8 +300,6 @@ class Sampler:
 
     def _own_positions(self, start: int) -> range:
         """Positions of this rank from a global position on."""
-        if start < 0:
-            raise ContextError(f"start {start}: expected a position of the epoch, 0 to {len(self)}")
         left = max(0, len(self) - start)
         end = start + (left // self.world_size * self.world_size if self.shuffle else left)
         return range(start + self.rank, end, self.world_size)
@@ -289,3 +312,9 @@ class Sampler:
 
     def __repr__(self) -> str:
         return f"Sampler({len(self.stores)} stores, {len(self.targets)} targets, {len(self):,} positions)"
+
+
+def _check_whole(name: str, value: int, low: int, high: int) -> None:
+    """Raises an error unless a value is a whole number from ``low`` to ``high``."""
+    check(name, value, int, ContextError)
+    check_range(name, value, low, high, ContextError)
