@@ -32,6 +32,9 @@ from plurel_sampler.stores import Store
 MADE_FROM = "made_from"
 """Key of a store's provenance: checksums of the database's files and the options of the packing."""
 
+PACKING: int = 1
+"""Raised with every change of what a build makes of the same database: an earlier one's store is refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Packed:
@@ -81,6 +84,7 @@ def pack(
     embeds: Embedder = _built(entry, embedder_params)
     made_from = {
         "options": {
+            "packing": PACKING,
             "embedder": f"{entry.id} {embeds.fingerprint}",
             "tasks": [task.name for task in chosen],
             "on_unresolved": on_unresolved,
