@@ -71,6 +71,19 @@ def plurel_embedders() -> Iterable[records.Embedder]:
 
 
 @hookimpl
+def plurel_artefacts() -> Iterable[records.Artefact]:
+    """Checkpoints."""
+    return [
+        records.Artefact(
+            name="checkpoint",
+            summary="the weights of a model with its config and training state, or a run with several",
+            signs=("model.safetensors", "config.json", "checkpoints/step-*"),
+            factory="plurel_rt.artefact:CheckpointArtefact",
+        )
+    ]
+
+
+@hookimpl
 def plurel_commands() -> Iterable[records.Command]:
     """What a person does with a model."""
     return [
