@@ -228,13 +228,50 @@ def test_python_takes_plain_values_and_names_the_field_of_a_breach() -> None:
     "moment",
     [
         dt.date(2001, 2, 3),
-        dt.datetime(2001, 2, 3, 4, tzinfo=dt.UTC),
+        dt.datetime(2001, 2, 3, tzinfo=dt.UTC),
         pd.Timestamp("2001-02-03"),
         "2001-02-03",
     ],
 )
 def test_days_come_in_many_forms(moment: Any) -> None:
     assert DatabaseParams(min_timestamp=moment).min_timestamp == "2001-02-03"
+    assert Config.from_dict({"database_params": {"min_timestamp": moment}}).database_params.min_timestamp == (
+        "2001-02-03"
+    )
+
+
+def test_a_moment_within_a_day_is_no_day() -> None:
+    moment = dt.datetime(2001, 2, 3, 4, tzinfo=dt.UTC)
+    with pytest.raises(ConfigError, match=r"got '2001-02-03T04:00:00\+00:00' @ \$.min_timestamp"):
+        DatabaseParams(min_timestamp=moment)  # type: ignore[arg-type]
+    with pytest.raises(
+        ConfigError, match=r"a day as in 1990-01-31, got .* @ \$.database_params.max_timestamp"
+    ):
+        Config.from_yaml("database_params: {max_timestamp: 2001-02-03 04:00:00}")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [("yaml", "val_split: 0.7"), ("toml", "val_split = 0.7"), ("json", '{"val_split": 0.7}')],
+)
+def test_a_mark_before_the_first_line_is_no_part_of_it(tmp_path: Path, suffix: str, text: str) -> None:
+    path = tmp_path / f"config.{suffix}"
+    path.write_text(text, encoding="utf-8-sig")
+    assert Config.from_file(path).val_split == 0.7
+
+
+def test_anchors_and_merges_of_yaml_work() -> None:
+    text = """
+    database_params: &sizes {num_tables_choices: 3, num_cols_choices: 4}
+    """
+    assert Config.from_yaml(text).database_params.num_cols_choices == Choices.constant(4)
+    text = """
+    scm_params:
+      noise_choices: &beta {name: beta, alpha: 2}
+      mechanism_choices: {<<: *beta, name: mlp}
+    """
+    merged = Config.from_yaml(text).scm_params.mechanism_choices
+    assert merged == Choices.constant({"name": "mlp", "alpha": 2})
 
 
 def test_set_replaces_values_by_path() -> None:

@@ -88,6 +88,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     (WIDTH, 1.7, "", "this is an integer from 1 upwards, got 1.7"),
     (WIDTH, "3", "",
      f"this is an integer from 1 upwards, got '3' {STRING}"),
+    (WIDTH, None, "", "this is an integer from 1 upwards, got None"),
     (NOISE, "loud", "", "this is a number from 0 upwards, got 'loud'"),
     ("database_params.category_collapse", "bool", "",
      "this is one of boolean, none; got 'bool'; closest: boolean"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from attrs import Attribute, field, frozen
 
@@ -240,9 +240,9 @@ def single(validator: Any) -> Iterator[Any]:
 def refusal(attribute: Attribute[Any], value: object) -> ConfigError | None:
     """What the validators of this module have against a value of a field, before any conversion.
 
-    None is left to the field's type, and so are days that no text holds.
+    Days that no text holds are left to the conversion.
     """
-    if value is None or isinstance(value, dt.date):
+    if isinstance(value, dt.date) or (value is None and type(None) in get_args(attribute.type)):
         return None
     for check in single(attribute.validator):
         if isinstance(check, Within | OneOf | Day | Text | Only):

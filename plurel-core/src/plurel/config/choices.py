@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from attrs import Attribute, field, frozen
 
-from plurel.config.plain import WIDEST, check_plain, is_finite
+from plurel.config.plain import WIDEST, check_plain, is_finite, moment_text
 from plurel.config.problems import known_keywords, shown, unknown_key
 from plurel.errors import ConfigError
 from plurel.plugins.entries import closest
@@ -165,7 +165,7 @@ def unstructure(value: Any) -> Any:
     if isinstance(value, Enum):
         return unstructure(value.value)
     if isinstance(value, dt.date):
-        return value.isoformat()
+        return moment_text(value)
     if isinstance(value, bool):
         return value
     if isinstance(value, numbers.Integral):

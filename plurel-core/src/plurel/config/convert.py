@@ -17,6 +17,7 @@ import attrs
 from plurel.config.bounds import hint, refusal
 from plurel.config.choices import Choices, as_choices
 from plurel.config.choices import unstructure as unstructure
+from plurel.config.plain import moment_text
 from plurel.config.problems import PairError, joined, shown, unknown_key
 from plurel.errors import ConfigError
 
@@ -163,7 +164,7 @@ def _scalar_hook(scalar: type, accepted: tuple[type, ...], words: str) -> Callab
         if isinstance(data, accepted) and (scalar is bool or not isinstance(data, bool)):
             return _converted(data, scalar)
         if scalar is str and isinstance(data, dt.date):  # YAML and TOML read days without quotes as days
-            return data.isoformat()
+            return moment_text(data)
         raise ConfigError(f"this is {words}, got {shown(data)}{hint(data)}")
 
     return hook

@@ -7,7 +7,6 @@ that contributions can be chosen for says which kind in its metadata. Not here: 
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import attrs
@@ -103,11 +102,6 @@ def _as_float(value: Any) -> Any:
     return float(value) if is_finite(value) else value
 
 
-def _as_day(value: Any) -> Any:
-    """A date or a datetime as `YYYY-MM-DD`; anything else as it is."""
-    return value.strftime("%Y-%m-%d") if isinstance(value, dt.date) else value
-
-
 @known_keywords
 @frozen(kw_only=True)
 class DatabaseParams:
@@ -144,8 +138,8 @@ class DatabaseParams:
         "range", 2000, 5000, within=Draws(1, MOST_ROWS, integers=True)
     )
     num_cols_choices: Choices = _choices("zipf_range", 3, 40, within=Draws(0, MOST_COLUMNS, integers=True))
-    min_timestamp: str = field(default="1990-01-01", converter=_as_day, validator=Day())
-    max_timestamp: str = field(default="2024-12-31", converter=_as_day, validator=Day())
+    min_timestamp: str = field(default="1990-01-01", converter=unstructure, validator=Day())
+    max_timestamp: str = field(default="2024-12-31", converter=unstructure, validator=Day())
     column_nan_perc_choices: Choices = _choices("range", 0.01, 0.1, within=Draws(0, 1))
     col_transform_choices: Choices = contributions(
         "identity", "rank_uniform", "log", "sqrt", "standardize", kind="transforms"

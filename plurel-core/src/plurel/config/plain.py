@@ -5,6 +5,7 @@ Not here: what a value means (`plurel.config.choices`, `plurel.config.bounds`).
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from typing import Any, TypeGuard
 
@@ -23,6 +24,13 @@ def is_finite(value: object) -> TypeGuard[int | float]:
         return math.isfinite(value)
     except OverflowError:
         return False
+
+
+def moment_text(moment: dt.date) -> str:
+    """A day as its text, a moment at midnight as the text of its day, any other moment whole."""
+    if isinstance(moment, dt.datetime) and moment.time() == dt.time():
+        moment = moment.date()
+    return moment.isoformat()
 
 
 def check_plain(value: Any, path: str) -> None:
