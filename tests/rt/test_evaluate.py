@@ -108,7 +108,9 @@ def test_scores_stand_beside_baselines_on_the_same_rows(
         / baselines.labels(Store.open(shop_store), "visits-sales")[:144].std(ddof=1)
     )
 
+    assert not sales.zero_shot, "the store is the one that it was trained on"
     columns, rows = score_table(scores)
+    assert "model, trained on this store" in columns
     assert len(rows) == 2
     assert all(len(row) == len(columns) for row in rows)
 
@@ -175,7 +177,7 @@ def test_tasks_without_a_score_are_named_with_the_reason(
     arguments = ["evaluate", "--checkpoint", str(trained), "--store", str(store.path)]
     assert main([*arguments, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert [score["task"] for score in document["scores"]] == ["kind"]
+    assert [(score["task"], score["zero_shot"]) for score in document["scores"]] == [("kind", True)]
     assert document["left_out"] == [{"task": name, "reason": reason} for name, reason in reasons.items()]
     assert main(arguments) == 0
     assert "blank is left out: none of its 2 test rows has a label" in capsys.readouterr().out

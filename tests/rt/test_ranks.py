@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 from safetensors.torch import load_file
 
 from plurel.errors import ConfigError
+from plurel_rt import ranks
 from plurel_rt.checkpoint import checkpoint_dir, list_checkpoints, read_state
 from plurel_rt.ranks import share_step
 from plurel_rt.recipe import Recipe
@@ -38,7 +39,7 @@ class Rank:
 
 def run_ranks(
     recipe: Recipe,
-    ranks: int,
+    count: int,
     *,
     resume: str | None = None,
     moment: tuple[int, int] | None = None,
@@ -49,7 +50,7 @@ def run_ranks(
 
     Args:
         recipe: the run.
-        ranks: how many.
+        count: how many.
         resume: the run that goes on.
         moment: step and signal, which ranks send themselves.
         on: which ranks; all if empty.
@@ -60,12 +61,12 @@ def run_ranks(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    results = [Path(recipe.out).parent / f"rank{rank}.json" for rank in range(ranks)]
+    results = [Path(recipe.out).parent / f"rank{rank}.json" for rank in range(count)]
     started = []
     for rank, result in enumerate(results):
         result.unlink(missing_ok=True)
         environment = {
-            "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks,
+            "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count,
             "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": 1,
             **(environments[rank] if environments else {}),
         }  # fmt: skip
@@ -190,13 +191,30 @@ def test_ranks_end_when_one_of_them_cannot_begin(shared: Recipe) -> None:
     assert ended[1].seen["error"].startswith("UnknownNameError: unknown model 'rt-plurel'")
 
 
+def test_whatever_differs_between_ranks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = {"plugin plurel-x:x": "ok", "head plurel-x:spline": "version 1.0, revision 1"}
+    theirs = {"head plurel-x:spline": "version 1.1, revision 2"}
+    monkeypatch.setattr(ranks, "world_size", lambda: 3)
+    monkeypatch.setattr(ranks, "gather_object", lambda told: [*told, *told, {**ours, **theirs}])
+    with pytest.raises(
+        ranks.RanksError,
+        match=r"rank 2 of 3 .*: head plurel-x:spline is version 1\.1, revision 2 there, version 1\.0, rev",
+    ):
+        ranks.check_agreement(ours)
+    monkeypatch.setattr(ranks, "gather_object", lambda told: [told[0], theirs])
+    with pytest.raises(ranks.RanksError, match=r"rank 1 of 2 .*: head"):
+        ranks.check_agreement(ours)
+    monkeypatch.setattr(ranks, "gather_object", lambda told: told * 2)
+    ranks.check_agreement(ours)
+
+
 def test_a_step_is_shared_equally_or_not_at_all() -> None:
     for sequences in (1, 12, 16, 30):
-        for ranks in range(1, 7):
-            if sequences % ranks:
-                with pytest.raises(ConfigError, match=rf"{sequences} sequences, which {ranks} ranks cannot"):
-                    share_step(sequences, ranks, 4)
+        for count in range(1, 7):
+            if sequences % count:
+                with pytest.raises(ConfigError, match=rf"{sequences} sequences, which {count} ranks cannot"):
+                    share_step(sequences, count, 4)
                 continue
-            batch, batches = share_step(sequences, ranks, 4)
+            batch, batches = share_step(sequences, count, 4)
             assert batch <= 4
-            assert batch * batches * ranks == sequences
+            assert batch * batches * count == sequences

@@ -5,10 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from plurel.config.convert import structure
 from plurel.errors import ConfigError, RequestError, UnknownNameError
-from plurel_rt.recipe import Recipe, load_recipe, resolve_stores, shipped_recipes
+from plurel_rt.recipe import (
+    Recipe,
+    check_same_run,
+    continued_recipe,
+    load_recipe,
+    resolve_stores,
+    shipped_recipes,
+)
 
 
 def written(tmp_path: Path, text: str) -> str:
@@ -48,6 +56,31 @@ def test_assignments_stand_above_the_file(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said_with_its_path(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_recipe(written(tmp_path, text))
+
+
+def test_a_run_that_goes_on_takes_what_is_left_out_from_its_own_recipe(tmp_path: Path) -> None:
+    began = load_recipe("tiny", ["stores=[a, b]", "model.dim=8", "context.children=recent"]).to_dict()
+    assert continued_recipe(began, None, "here") == structure({**began, "out": "here"}, Recipe)
+    little = written(
+        tmp_path, "steps: 9\nout: there\ncontext: {length: 7}\nmodel: {name: rt-plurel, ff: 3}\n"
+    )
+    recipe = continued_recipe(began, little, "here", ["lr=0.5"])
+    assert recipe.stores == ("a", "b")
+    assert (recipe.steps, recipe.out, recipe.lr) == (9, "here", 0.5)
+    assert (recipe.context.length, recipe.context.children) == (7, "recent")
+    assert (recipe.model["dim"], recipe.model["ff"]) == (8, 3)
+    with pytest.raises(ConfigError, match="unknown key 'step'"):
+        continued_recipe(began, written(tmp_path, "step: 5"), "here")
+
+
+def test_the_first_difference_between_two_runs_is_named() -> None:
+    recipe = load_recipe("tiny", ["stores=[a]"])
+    check_same_run(evolve(recipe, steps=9, stores=("b",), batch_size=2, keep=9), recipe, Path("run"))
+    with pytest.raises(
+        ConfigError,
+        match=r"run was trained with model\.dim = 32 and cannot go on with 64; .* @ \$\.model\.dim",
+    ):
+        check_same_run(evolve(recipe, model={**recipe.model, "dim": 64}), recipe, Path("run"))
 
 
 def test_an_unknown_model_names_the_known_ones(tmp_path: Path) -> None:

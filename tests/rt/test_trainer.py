@@ -3,24 +3,30 @@ checkpoints."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import math
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import torch
 from attrs import evolve
 from safetensors.torch import load_file
 
 from plurel.errors import ConfigError
+from plurel.plugins import Entry, Ledger, get_ledger
+from plurel_rt.batch import TensorBatch
 from plurel_rt.checkpoint import CheckpointError, checkpoint_dir, list_checkpoints, read_info, read_state
+from plurel_rt.model import RelationalTransformer
 from plurel_rt.recipe import ContextParams, Recipe
 from plurel_rt.reports import StepReport
 from plurel_rt.runs import RunExistsError
 from plurel_rt.targets import choose_targets
-from plurel_rt.trainer import one_cycle, pretrain
-from plurel_sampler import Store
+from plurel_rt.trainer import DivergedError, one_cycle, pretrain
+from plurel_sampler import HashedEmbedder, Store, Table, Task, build_store
 
 
 def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
@@ -255,6 +261,61 @@ def test_targets_are_columns_without_times_and_tasks(shop_store: Path) -> None:
         choose_targets(stores, ("columns", "visits.rainy"), ("number",))
     with pytest.raises(ConfigError, match="hold nothing"):
         choose_targets(stores, ("columns",), ())
+
+
+def test_a_run_stops_where_its_loss_is_no_number(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = evolve(recipe, steps=4, save_every=2)
+    plain = RelationalTransformer.forward
+    seen: list[StepReport] = []
+
+    def poisoned(self: RelationalTransformer, batch: TensorBatch) -> torch.Tensor:
+        return plain(self, batch) * (float("nan") if len(seen) == 3 else 1.0)
+
+    monkeypatch.setattr(RelationalTransformer, "forward", poisoned)
+    with pytest.raises(
+        DivergedError, match=r"in step 4 the loss is nan .* checkpoint is \S+step-00000002.* lr"
+    ):
+        pretrain(measured, on_step=seen.append)
+    assert [line["step"] for line in metrics(recipe)] == [1, 2, 3]
+
+
+def test_rows_without_a_label_are_not_measured(recipe: Recipe, tmp_path: Path) -> None:
+    """Half of the held-out labels are missing; those that are there make the loss."""
+    days = [dt.datetime(2020, 1, 1) + dt.timedelta(days=day) for day in range(12)]  # noqa: DTZ001
+    keys = {"key": list(range(12)), "ts": days}
+    splits = {
+        "train": pa.table({**keys, "y": [float(day) for day in range(12)]}),
+        "val": pa.table({**keys, "y": [None if day % 2 else float(day) for day in range(12)]}),
+    }
+    store = build_store(
+        tmp_path / "store",
+        [Table("t", pa.table({"id": range(12), "x": range(12)}), primary_key="id")],
+        [Task("y", "t", "key", "ts", "y", "regression", splits)],
+        embedder=HashedEmbedder(16),
+    )
+    measured = evolve(recipe, stores=(str(store.path),), targets=("y",), steps=1, eval_every=1, eval_limit=99)
+    report = pretrain(measured)
+    assert report is not None
+    assert report.eval_loss is not None
+    assert math.isfinite(report.eval_loss)
+
+
+def test_a_run_does_not_go_on_with_a_plugin_that_has_changed(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrain(evolve(recipe, steps=1))
+
+    def newer(entry: Entry) -> Entry:
+        return evolve(entry, record=evolve(entry.record, revision=2)) if entry.name == "number" else entry
+
+    rows = get_ledger().plugins
+    changed = Ledger(evolve(row, contributions=tuple(map(newer, row.contributions))) for row in rows)
+    monkeypatch.setattr("plurel.plugins.get_ledger", lambda: changed)
+    with pytest.raises(
+        CheckpointError,
+        match=r"was made with plurel-rt:number \(heads, revision 1\) of plurel-rt \S+; .* another revision",
+    ):
+        pretrain(recipe, resume=Path(recipe.out))
 
 
 def test_the_learning_rate_rises_then_falls() -> None:

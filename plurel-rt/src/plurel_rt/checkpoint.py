@@ -227,6 +227,11 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
+def checksum_of_store(path: Path) -> str:
+    """Stands for all content of a packed store: its `store.json` has the checksums of the other files."""
+    return hashlib.sha256((path / "store.json").read_bytes()).hexdigest()
+
+
 def check_contributions(info: CheckpointInfo, path: Path) -> None:
     """Sees to it that what made a checkpoint is installed, and has not changed.
 

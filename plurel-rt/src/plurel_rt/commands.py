@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pretrain_app = App(name="pretrain", help="Train a model on packed stores, as a recipe says.")
 evaluate_app = App(
     name="evaluate",
-    help="Zero-shot scores of a checkpoint on a store's tasks, beside baselines on the same rows.",
+    help="Score a checkpoint on a store's tasks, beside baselines on the same rows.",
 )
 
 
@@ -47,10 +47,11 @@ def pretrain(
         json: print one JSON document at the end instead of words.
     """
     let_idle_threads_sleep()
+    from plurel_rt.ranks import together
     from plurel_rt.trainer import pretrain as run
 
     say = reporter(json=json)
-    loaded = _recipe(recipe, set, resume)
+    loaded = together(lambda: _recipe(recipe, set, resume))
     with log_lines(say), StepProgress(say, f"training {loaded.name}", loaded.steps) as progress:
         report = run(loaded, resume=resume, overwrite=overwrite, on_step=progress.step)
     if report is None:
@@ -82,7 +83,7 @@ def evaluate(
     out: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Zero-shot scores of a checkpoint on a store's tasks, beside baselines on the same rows.
+    """Score a checkpoint on a store's tasks, beside baselines on the same rows.
 
     Args:
         checkpoint: a checkpoint, or a run's folder, whose last one is taken.
@@ -107,7 +108,7 @@ def evaluate(
         write_scores(scores, opened, out)
         say.say(f"scores and predictions are in {out}")
     columns, rows = score_table(scores)
-    say.table(f"zero-shot on the {split} rows of {store.name}", columns, rows)
+    say.table(f"scores on the {split} rows of {store.name}", columns, rows)
     without = {} if task else left_out(opened, split)
     for name, reason in without.items():
         say.result(f"{name} is left out: {reason}")

@@ -23,7 +23,7 @@ from torch import nn
 from plurel.errors import RequestError, UnknownNameError
 from plurel_rt import baselines
 from plurel_rt.batch import from_sampler
-from plurel_rt.checkpoint import CheckpointError, CheckpointInfo, load_model
+from plurel_rt.checkpoint import CheckpointError, CheckpointInfo, checksum_of_store, load_model
 from plurel_rt.embedders import check_embedder, shared_embedder
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ class TaskScore:
         metric: `AUROC` (more is better) or `nMAE` (less is better).
         rows: number of rows scored.
         contexts: contexts that each of the model's predictions is the mean of.
-        model: the checkpoint's score, without any training on this task: zero-shot, unless the store is one
-            of those that it was trained on. None where the metric is undefined: only one class among the
-            rows, or no spread of the training labels.
+        zero_shot: whether the checkpoint was not trained on this very store.
+        model: the checkpoint's score. None where the metric is undefined: only one class among the rows, or
+            no spread of the training labels.
         trivial: predicting the training labels' mean (binary) or median (regression) everywhere. None without
             any that may be learned from, as for `tree`.
         tree: gradient-boosted trees, trained on this task.
@@ -92,6 +92,7 @@ class TaskScore:
     metric: str
     rows: int
     contexts: int
+    zero_shot: bool
     model: float | None
     trivial: float | None
     tree: float | None
@@ -100,7 +101,7 @@ class TaskScore:
 
     def to_dict(self) -> dict[str, Any]:
         """The figures, as JSON has them."""
-        names = ("task", "metric", "rows", "contexts", "model", "trivial", "tree", "tree_rows")
+        names = ("task", "metric", "rows", "contexts", "zero_shot", "model", "trivial", "tree", "tree_rows")
         return {name: getattr(self, name) for name in names}
 
 
@@ -309,6 +310,7 @@ def score_task(
         metric=metric,
         rows=len(predictions.rows),
         contexts=rows.contexts,
+        zero_shot=checksum_of_store(store.path) not in [each["sha256"] for each in info.stores],
         model=score(predictions.predicted),
         trivial=score(flat),
         tree=score(trees.predicted),
@@ -324,7 +326,7 @@ def score_table(scores: Sequence[TaskScore]) -> tuple[list[str], list[list[str]]
         "metric",
         "better is",
         "rows",
-        "zero-shot model",
+        "zero-shot model" if all(score.zero_shot for score in scores) else "model, trained on this store",
         "trivial",
         "boosted trees",
         "rows the trees learned from",

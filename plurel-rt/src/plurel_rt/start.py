@@ -6,7 +6,6 @@ Everything that can be wrong with a request is found here, before anything is wr
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -22,6 +21,7 @@ from plurel.seeding import Stream
 from plurel_rt.checkpoint import (
     CheckpointInfo,
     check_contributions,
+    checksum_of_store,
     find_checkpoint,
     load_weights,
     read_info,
@@ -113,7 +113,7 @@ def prepare(recipe: Recipe, checkpoint: Path | None, rank: int, ranks: int) -> S
             model={"name": entry.id, "config": plain},
             embedder=embedder,
             context=unstructure(recipe.context),
-            stores=[{"path": str(store.path), "sha256": _checksum(store)} for store in stores],
+            stores=[{"path": str(store.path), "sha256": checksum_of_store(store.path)} for store in stores],
             recipe=recipe.to_dict(),
             step=began.step if began else 0,
             provenance=provenance([(entry, plain), *_used(plain, recipe.embedder)]),
@@ -161,7 +161,7 @@ def _check_same(
     check_same_run(recipe, structure(info.recipe, Recipe), run)
     check_embedder(info.embedder, embedder, checkpoint)
     for index, (then, store) in enumerate(zip_longest(info.stores, stores)):
-        if then is None or store is None or then["sha256"] != _checksum(store):
+        if then is None or store is None or then["sha256"] != checksum_of_store(store.path):
             was = "none" if then is None else f"that of {then['path']}"
             now = "none" if store is None else f"that of {store.path}"
             raise ConfigError(
@@ -170,11 +170,6 @@ def _check_same(
                 f".stores[{index}]",
             )
     return info
-
-
-def _checksum(store: Store) -> str:
-    """Stands for all content of a store: its `store.json` has the checksums of the other files."""
-    return hashlib.sha256((store.path / "store.json").read_bytes()).hexdigest()
 
 
 def _load_initial(model: nn.Module, path: Path, embedder: dict[str, Any]) -> None:

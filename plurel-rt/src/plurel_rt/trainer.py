@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
 from attrs import evolve
 from torch import nn
 
@@ -34,7 +34,7 @@ from plurel_rt.checkpoint import (
     save_checkpoint,
 )
 from plurel_rt.interrupts import PutOff
-from plurel_rt.ranks import check_agreement, on_cpu, together, world_size
+from plurel_rt.ranks import RanksError, check_agreement, on_cpu, together, world_size
 from plurel_rt.recipe import Recipe, resolve_model, resolve_stores
 from plurel_rt.reports import RunReport, StepFile, StepReport
 from plurel_rt.runs import METRICS, TARGETS, check_room, make_room, sole_writer, where_to_resume
@@ -47,6 +47,10 @@ logger = logging.getLogger(__name__)
 
 START_FACTOR = 25.0
 """The learning rate starts at `lr / START_FACTOR`, as in the one-cycle policy."""
+
+
+SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM)
+"""Launches in which no rank holds the whole model; there is no way yet to save those."""
 
 
 class DivergedError(PlurelError):
@@ -106,6 +110,11 @@ def pretrain(
     accelerator = Accelerator(
         cpu=on_cpu(), kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
     )
+    if accelerator.distributed_type in SHARDED:
+        raise RanksError(
+            "ranks share the sequences of a step here, not the model: launch without "
+            f"{accelerator.distributed_type}"
+        )
     ranks, rank, is_main = accelerator.num_processes, accelerator.process_index, accelerator.is_main_process
     if is_main:
         logger.info("%d rank%s, on %s", ranks, "" if ranks == 1 else "s", accelerator.device.type)
