@@ -1,7 +1,7 @@
 """The parameters of a run in the reference's flat spellings: `DatabaseParams`, `SCMParams`, `DAGParams`.
 
-Defaults are the preset `default`: the published numbers of PluRel (arXiv 2602.04029), release 1.1. A field
-that contributions can be chosen for says which kind in its metadata. Not here: what a name stands for
+Defaults are the preset `default`: the published numbers of PluRel (arXiv 2602.04029), release 1.1. Every
+field's validator says what it may hold (`plurel.config.bounds`). Not here: what a name stands for
 (`plurel.config.resolution`).
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 from attrs import Attribute, field, frozen, validators
 
-from plurel.config.bounds import Chooses, Day, Draws, DrawsWords, OneOf, Within
+from plurel.config.bounds import Chooses, Day, Draws, DrawsWords, OneOf, Within, single
 from plurel.config.choices import Choices, as_choices, unstructure
 from plurel.config.plain import is_finite
 from plurel.config.problems import PairError, known_keywords
@@ -24,31 +24,24 @@ MOST_ROWS = (1 << 31) - 1
 MOST_LABELS = 65_536
 """Sizes beyond which a config is a mistake: work on it would end for want of memory or never."""
 
-CONTRIBUTES = "plurel.kind"
-"""Key of a field's metadata that holds the kind of contribution it chooses."""
-
 
 def contributions(*names: str, kind: str) -> Any:
     """A field that chooses among contributions of a kind: by default these, equally likely, or open."""
-    metadata = {CONTRIBUTES: kind}
     check = Chooses(kind)
     if not names:
         to_choices = attrs.Converter(_as_optional_choices, takes_field=True)
-        return field(
-            default=None, converter=to_choices, validator=validators.optional(check), metadata=metadata
-        )
-    return field(
-        default=Choices("set", names),
-        converter=attrs.Converter(_as_choices, takes_field=True),
-        validator=check,
-        metadata=metadata,
-    )
+        return field(default=None, converter=to_choices, validator=validators.optional(check))
+    to_choices = attrs.Converter(_as_choices, takes_field=True)
+    return field(default=Choices("set", names), converter=to_choices, validator=check)
 
 
 def kinds_of(params: type[attrs.AttrsInstance]) -> dict[str, str]:
     """The fields of a class that choose contributions, with their kinds."""
     return {
-        item.name: item.metadata[CONTRIBUTES] for item in attrs.fields(params) if CONTRIBUTES in item.metadata
+        item.name: check.contributions
+        for item in attrs.fields(params)
+        for check in single(item.validator)
+        if isinstance(check, Chooses)
     }
 
 
@@ -75,9 +68,9 @@ def _number(default: float, low: float | None = None, high: float | None = None)
     return field(default=default, converter=_as_float, validator=Within(low, high))
 
 
-def _integer(default: int | None, low: int = 1, high: int | None = None) -> Any:
-    """A field that is an integer within bounds, both included; None is one where it is the default."""
-    check = Within(low, high, integers=True)
+def _integer(default: int | None) -> Any:
+    """A field that is an integer from 1 upwards; None is one where it is the default."""
+    check = Within(1, integers=True)
     return field(
         default=default,
         converter=unstructure,
