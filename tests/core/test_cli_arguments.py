@@ -40,6 +40,11 @@ def show(name: str, *, kind: str | None = None) -> None:
     """Show."""
 
 
+@tools.command
+def copy(*, source: str, into: str) -> None:
+    """Copy."""
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -58,10 +63,12 @@ def show(name: str, *, kind: str | None = None) -> None:
         ("work --out a --json=maybe", "plurel work: --json: expected true or false, got 'maybe'"),
         ("work --out a --out b", "plurel work: --out stands twice; it is given once"),
         ("work --ouput a", "plurel work has no option --ouput; closest: --out"),
+        ("tools copy --sorce a", "plurel tools copy has no option --sorce; closest: --source"),
+        ("tools copy", "plurel tools copy needs --source; plurel tools copy --help shows what it takes"),
         ("work --out a -x", "plurel work has no option -x; plurel work --help shows its options"),
         ("work --out a b c", "plurel work cannot take 'c' as well; plurel work --help shows what it takes"),
-        ("tools shw x", "plurel tools has no command 'shw'; known: show; closest: show"),
-        ("tools --nope", "plurel tools has no option '--nope'; known: show"),
+        ("tools shw x", "plurel tools has no command 'shw'; known: show, copy; closest: show"),
+        ("tools --nope", "plurel tools has no option '--nope'; known: show, copy"),
         ("tools show", "plurel tools show needs NAME; plurel tools show --help shows what it takes"),
         ("tools show a --kinds b", "plurel tools show has no option --kinds; closest: --kind"),
     ],

@@ -58,7 +58,10 @@ def _missing(error: cyclopts.MissingArgumentError, command: str) -> str | None:
     if error.keyword is not None or error.argument.tokens:
         return f"{command}: {error.keyword or name} needs a value: {_expected(error.argument.hint)}"
     stray = [token.partition("=")[0] for token in error.unused_tokens or () if token.startswith("--")]
-    return f"{command} needs {name}{closest(name, stray)}; {command} --help shows what it takes"
+    for option in stray:
+        if option not in error.argument.names and closest(option, [name]):
+            return f"{command} has no option {option}{closest(option, [name])}"
+    return f"{command} needs {name}; {command} --help shows what it takes"
 
 
 def _repeated(error: cyclopts.RepeatArgumentError, command: str) -> str:
