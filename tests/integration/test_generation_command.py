@@ -65,7 +65,7 @@ def test_databases_are_packed_into_stores_beside_them(tmp_path, capsys):
     ]
     assert all((Path(store["path"]) / "store.json").is_file() for store in stores)
     _, words, _ = generate(capsys, "--out", tmp_path, "--num-dbs", 2, "--preprocess", "--json")
-    assert json.loads(words)["stores"] == []
+    assert json.loads(words)["stores"] == [{**store, "reused": True} for store in stores]
 
 
 def test_a_person_reads_a_table(tmp_path, capsys):
