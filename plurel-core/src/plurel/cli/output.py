@@ -190,7 +190,7 @@ def column_widths(columns: Sequence[str], rows: Sequence[Sequence[str]], availab
 
     Example:
         >>> column_widths(["a long heading", "path"], [["1", "some/where"]], available=20)
-        [7, 10]
+        [10, 10]
     """
     cells = [[column, *(row[place] for row in rows)] for place, column in enumerate(columns)]
     widths = [max(map(len, column)) for column in cells]
