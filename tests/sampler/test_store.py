@@ -623,7 +623,7 @@ def test_columns_come_as_arrays(make_shop: MakeShop) -> None:
 
 
 @pytest.mark.parametrize(
-    "moment", ["2020-01-01", 2**70, 1.5, True, np.datetime64("NaT"), dt.date(2020, 1, 1)]
+    "moment", ["2020-01-01", 2**70, 1.5, True, np.datetime64("NaT", "us"), dt.date(2020, 1, 1)]
 )
 def test_a_cut_that_is_no_moment_is_refused(tmp_path: Path, moment: Any) -> None:
     table = Table("a", pa.table({"x": [1.0]}))
