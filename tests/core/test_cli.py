@@ -413,7 +413,11 @@ def test_the_reader_may_leave_early() -> None:
 def test_a_python_warning_is_one_line(run: Run, with_command: Callable[..., None]) -> None:
     import warnings
 
-    with_command(lambda: warnings.warn("look out", UserWarning, stacklevel=2))
+    def work() -> None:
+        for level in (1, 2):
+            warnings.warn("look out", UserWarning, stacklevel=level)
+
+    with_command(work)
     with pytest.MonkeyPatch.context():
         warnings.simplefilter("default", UserWarning)
         code, _, err = run("work")

@@ -252,7 +252,8 @@ def test_what_is_not_built_is_an_error(config: Config, message: str) -> None:
 
 def test_a_reference_parameter_without_meaning_here_warns() -> None:
     with pytest.warns(UserWarning, match="propagate_batch_size is ignored"):
-        resolve(Config(scm_params=SCMParams(propagate_batch_size=64)), LEDGER)
+        resolved = resolve(Config(scm_params=SCMParams(propagate_batch_size=64)), LEDGER)
+    assert resolved == resolve(Config(), LEDGER), "what is ignored makes no other database"
 
 
 def test_a_parameter_that_would_hide_the_name_is_refused() -> None:

@@ -203,7 +203,11 @@ def _say_plugin_warnings() -> None:
     """Warnings as one line each on stderr, for people and not for programmers; plugins' always."""
     warnings.filterwarnings("always", category=PluginWarning)
 
+    said: set[str] = set()
+
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        sys.stderr.write(f"warning: {message}\n")
+        if str(message) not in said:
+            said.add(str(message))
+            sys.stderr.write(f"warning: {message}\n")
 
     warnings.showwarning = show

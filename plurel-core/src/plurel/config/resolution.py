@@ -99,6 +99,7 @@ def resolve(config: Config, ledger: Ledger) -> ResolvedConfig:
             if len(values) == len(choices.value):
                 changes[name] = Choices("set", values, choices.weights)
         resolved[part] = attrs.evolve(params, **changes)
+    resolved["scm_params"] = attrs.evolve(resolved["scm_params"], propagate_batch_size=None)
     if problems:
         raise _joined(problems)
     origin = config.from_preset or _default_preset(ledger)

@@ -24,7 +24,7 @@ class Job:
 
     Attributes:
         seed: its seed.
-        config: how it is drawn.
+        config: how it is drawn, resolved already, so that nobody is warned of it again.
         path: the directory to make.
     """
 
@@ -73,7 +73,7 @@ def plan(out: Path, config: Config, seeds: Sequence[int]) -> tuple[list[Job], li
         if path.exists():
             made.append(_reuse(path, seed, resolved))
         else:
-            jobs.append(Job(seed=seed, config=config, path=path))
+            jobs.append(Job(seed=seed, config=resolved.config, path=path))
     return jobs, made
 
 
