@@ -4,7 +4,9 @@ the rest."""
 from __future__ import annotations
 
 import datetime as dt
+import resource
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -185,6 +187,22 @@ def shop_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         embedder=HashedEmbedder(16),
     )
     return out
+
+
+@pytest.fixture
+def file_limit() -> Callable[[int], AbstractContextManager[None]]:
+    """No file may grow beyond so many bytes, which writers meet as they meet a disk without room."""
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited
 
 
 @pytest.fixture

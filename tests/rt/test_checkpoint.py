@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -82,15 +82,14 @@ def test_a_checkpoint_is_never_changed(saved: Path) -> None:
 
 
 @pytest.mark.parametrize("room", [0, 700, 2500])
-def test_a_full_disk_is_said_and_leaves_nothing(saved: Path, room: int) -> None:
-    """No file may grow beyond `room` bytes, which writers meet as they meet a disk without room."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        with pytest.raises(CheckpointFileError, match=r"step-00000004 cannot be written: \S+"):
-            save_checkpoint(checkpoint_dir(saved.parent.parent, 4), model().state_dict(), INFO, {})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+def test_a_full_disk_is_said_and_leaves_nothing(
+    saved: Path, room: int, file_limit: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with (
+        file_limit(room),
+        pytest.raises(CheckpointFileError, match=r"step-00000004 cannot be written: \S+"),
+    ):
+        save_checkpoint(checkpoint_dir(saved.parent.parent, 4), model().state_dict(), INFO, {})
     assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
 
 

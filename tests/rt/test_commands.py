@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -195,6 +197,24 @@ def test_what_is_damaged_or_gone_is_one_paragraph(
     (tmp_path / "file").write_text("")
     more[1:] = ["tiny", *sets(stores / "shops", tmp_path / "file" / "run")]
     says(1, "Not a directory")
+
+
+def test_a_full_disk_is_one_paragraph_and_costs_no_checkpoint(
+    shop_store: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    file_limit: Callable[[int], AbstractContextManager[None]],
+) -> None:
+    run = tmp_path / "run"
+    assert main(["pretrain", "tiny", *sets(shop_store, run)]) == 0
+    with file_limit(2000):
+        assert main(["pretrain", "--resume", str(run), "--set", "steps=6"]) == 1
+    said = capsys.readouterr().err
+    assert f"error: checkpoint {run}/checkpoints/step-00000006 cannot be written: " in said
+    assert "Traceback" not in said
+    whole = [path.name for path in (run / "checkpoints").iterdir()]
+    assert sorted(whole) == ["step-00000002", "step-00000004"]
+    assert main(["pretrain", "--resume", str(run), "--set", "steps=6"]) == 0
 
 
 LAUNCHERS = {

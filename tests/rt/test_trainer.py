@@ -6,6 +6,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,8 @@ from plurel_rt.batch import TensorBatch
 from plurel_rt.checkpoint import CheckpointError, checkpoint_dir, list_checkpoints, read_info, read_state
 from plurel_rt.model import RelationalTransformer
 from plurel_rt.recipe import ContextParams, Recipe
-from plurel_rt.reports import StepReport
-from plurel_rt.runs import RunExistsError
+from plurel_rt.reports import StepFile, StepReport
+from plurel_rt.runs import RunExistsError, read_lines
 from plurel_rt.targets import choose_targets
 from plurel_rt.trainer import DivergedError, one_cycle, pretrain
 from plurel_sampler import HashedEmbedder, Store, Table, Task, build_store
@@ -277,6 +279,20 @@ def test_a_run_stops_where_its_loss_is_no_number(recipe: Recipe, monkeypatch: py
     ):
         pretrain(measured, on_step=seen.append)
     assert [line["step"] for line in metrics(recipe)] == [1, 2, 3]
+
+
+def test_a_disk_without_room_for_a_line_is_named(
+    tmp_path: Path, file_limit: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    file = tmp_path / "metrics.jsonl"
+    with StepFile(file) as steps:
+        steps.write({"step": 1})
+        with file_limit(15):
+            for _ in range(2):
+                with pytest.raises(OSError, match=r"metrics\.jsonl") as raised:
+                    steps.write({"step": 2})
+                assert raised.value.filename == str(file)
+    assert read_lines(file) == ['{"step": 1}']
 
 
 def test_rows_without_a_label_are_not_measured(recipe: Recipe, tmp_path: Path) -> None:

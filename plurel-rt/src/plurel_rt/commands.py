@@ -56,6 +56,7 @@ def pretrain(
         report = run(loaded, resume=resume, overwrite=overwrite, on_step=progress.step)
     if report is None:
         return
+    measured = "not measured" if report.eval_loss is None else f"{report.eval_loss:.4f}"
     say.table(
         "trained",
         ["what", "value"],
@@ -65,7 +66,7 @@ def pretrain(
             ["parameters", f"{report.parameters:,}"],
             ["targets", report.targets],
             ["loss of the last step", f"{report.loss:.4f}"],
-            ["loss on held-out rows", None if report.eval_loss is None else f"{report.eval_loss:.4f}"],
+            ["loss on held-out rows", measured],
         ],
     )
     say.emit(report.to_dict())

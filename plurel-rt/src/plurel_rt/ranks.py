@@ -59,7 +59,7 @@ def together(work: Callable[[], T]) -> T:
         raise failure
     for rank, words in enumerate(told):
         if words is not None:
-            raise RanksError(f"rank {rank} of {len(told)} cannot begin: {words}")
+            raise RanksError(f"rank {rank} of {len(told)} cannot go on: {words}")
     return done
 
 

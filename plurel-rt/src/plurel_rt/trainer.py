@@ -115,14 +115,11 @@ def pretrain(
             "ranks share the sequences of a step here, not the model: launch without "
             f"{accelerator.distributed_type}"
         )
-    ranks, rank, is_main = accelerator.num_processes, accelerator.process_index, accelerator.is_main_process
-    if is_main:
+    ranks, rank = accelerator.num_processes, accelerator.process_index
+    if accelerator.is_main_process:
         logger.info("%d rank%s, on %s", ranks, "" if ranks == 1 else "s", accelerator.device.type)
     recipe = together(lambda: resolve_stores(resolve_model(recipe)))
     out = Path(recipe.out)
-
-    def on_main(work: Callable[[], None]) -> None:
-        together(work if is_main else lambda: None)
 
     def begin() -> Start:
         checkpoint = where_to_resume(resume) if resume else None
@@ -131,11 +128,17 @@ def pretrain(
 
     with ExitStack() as held:
         held.enter_context(_own_generators(accelerator.device))
-        on_main(lambda: held.enter_context(sole_writer(out)))
+        _on_main(lambda: held.enter_context(sole_writer(out)), accelerator)
         start = together(begin)
         check_agreement(facts(start))
-        on_main(lambda: make_room(out, start.checkpoint, to_yaml(recipe.to_dict()), overwrite=overwrite))
+        plain = to_yaml(recipe.to_dict())
+        _on_main(lambda: make_room(out, start.checkpoint, plain, overwrite=overwrite), accelerator)
         return _Run(accelerator, start).train(on_step)
+
+
+def _on_main(work: Callable[[], None], accelerator: Accelerator) -> None:
+    """Does some work on the main rank; the others wait, and end where it fails."""
+    together(work if accelerator.is_main_process else lambda: None)
 
 
 def _own_generators(device: torch.device) -> AbstractContextManager[None]:
@@ -236,12 +239,17 @@ class _Run:
             group["lr"] = lr
         torch.manual_seed(seed_of(self.recipe, "modules", self.step, self.rank))
         total = torch.zeros((), device=self.accelerator.device)
-        batches = [next(data) for _ in range(self.start.accumulate)]
-        for batch in batches:
-            with nullcontext() if batch is batches[-1] else self.accelerator.no_sync(self.model):
+        met: dict[str, list[int]] = {"position": [], "target": [], "target_row": []}
+        micros = self.start.accumulate
+        for micro in range(1, micros + 1):
+            batch = next(data)
+            with nullcontext() if micro == micros else self.accelerator.no_sync(self.model):
                 loss = self.model(from_sampler(batch, self.accelerator.device)).mean()
-                self.accelerator.backward(loss / len(batches))
-            total += loss.detach() / len(batches)
+                self.accelerator.backward(loss / micros)
+            total += loss.detach() / micros
+            self.position = batch.next_position
+            for name, numbers in met.items():
+                numbers += getattr(batch, name).tolist()
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         told = torch.stack([total, torch.tensor(float(requests.signal)).to(total)])
         losses, signals = self.accelerator.gather(told).view(-1, 2).T
@@ -254,8 +262,8 @@ class _Run:
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.step += 1
-        self._log_targets(batches)
-        self.position = batches[-1].next_position
+        if self.targets_file is not None:
+            self.targets_file.write({"step": self.step, **met})
         return (
             StepReport(
                 step=self.step,
@@ -267,15 +275,6 @@ class _Run:
             ),
             int(signals.max()),
         )
-
-    def _log_targets(self, batches: list[Batch]) -> None:
-        if self.targets_file is None:
-            return
-        told = {
-            name: np.concatenate([getattr(batch, name) for batch in batches]).tolist()
-            for name in ("position", "target", "target_row")
-        }
-        self.targets_file.write({"step": self.step, **told})
 
     def _is_due(self, every: int) -> bool:
         """Whether this step is one of every so many; 0 means never."""
@@ -300,18 +299,19 @@ class _Run:
     def _save(self) -> None:
         """Writes a checkpoint on the main rank."""
         weights = self.accelerator.get_state_dict(self.model)
-        self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
-            state = {
-                "optimizer": self.optimizer.state_dict(),
-                "position": self.position,
-                "sequences_a_step": self.start.sequences_a_step,
-                "last": self.last.to_dict() if self.last else {},
-            }
+        state = {
+            "optimizer": self.optimizer.state_dict(),
+            "position": self.position,
+            "sequences_a_step": self.start.sequences_a_step,
+            "last": self.last.to_dict() if self.last else {},
+        }
+
+        def write() -> None:
             self.checkpoint = checkpoint_dir(self.out, self.step)
             save_checkpoint(self.checkpoint, weights, evolve(self.start.info, step=self.step), state)
             self._prune()
-        self.accelerator.wait_for_everyone()
+
+        _on_main(write, self.accelerator)
 
     def _prune(self) -> None:
         """Keeps the last checkpoints; one off the schedule, made at a stop, only while it is the last."""
