@@ -278,14 +278,44 @@ def test_plugins_list_can_keep_to_a_kind(run: Run) -> None:
 
 
 def test_plugins_show_gives_the_parameters_and_their_defaults(run: Run) -> None:
-    (document,) = json.loads(run("plugins", "show", "autocomplete", "--json")[1])
-    assert document["id"] == "plurel-core:autocomplete"
-    assert isinstance(document["parameters"], dict)
-    assert (
-        "plurel-core:autocomplete" in run("plugins", "show", "plurel-core:autocomplete", "--kind", "tasks")[1]
+    document = json.loads(run("plugins", "show", "autocomplete", "--json")[1])
+    assert (document["id"], document["kind"], document["plugin"]) == (
+        "plurel-core:autocomplete",
+        "tasks",
+        "plurel-core:core",
     )
-    assert run("plugins", "show", "nothing")[0] == 2
+    assert document["parameters"] == [
+        {"name": "max_tasks", "type": "int", "default": 3, "about": "most tasks of a database."},
+        {"name": "min_rows", "type": "int", "default": 10, "about": "fewest labels of a split."},
+    ]
+    said = run("plugins", "show", "autocomplete")[1]
+    for name in ("plurel-core:autocomplete", "tasks/autocomplete", "tasks/plurel-core:autocomplete"):
+        assert run("plugins", "show", name)[1] == said
+    assert run("plugins", "show", "plurel-core:autocomplete", "--kind", "tasks")[1] == said
+    assert json.loads(run("plugins", "show", "column_types/text", "--json")[1])["encoding"] == "text"
+
+
+def test_plugins_show_names_what_there_is(run: Run) -> None:
+    assert run("plugins", "show", "nothing")[:2] == (2, "")
     assert "unknown task 'nothing'" in run("plugins", "show", "nothing", "--kind", "tasks")[2]
+    assert "closest: autocomplete" in run("plugins", "show", "autocomplet")[2]
+    code, out, err = run("plugins", "show", "processes/x")
+    assert (code, out) == (2, "")
+    assert "unknown kind 'processes'" in err
+
+
+def test_plugins_check_finds_nothing_wrong_with_core(run: Run) -> None:
+    code, out, _ = run("plugins", "check", "plurel_core", "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert document["findings"] == []
+    (plugin,) = document["plugins"]
+    assert (plugin["plugin"], plugin["heavy_imports"]) == ("plurel-core:core", [])
+    assert plugin["import_seconds"] > 0
+    code, out, err = run("plugins", "check", "plurel-cor")
+    assert (code, out) == (2, "")
+    assert "no installed distribution 'plurel-cor' names plugins" in err
+    assert "closest: plurel-core" in err
 
 
 def test_a_reporter_keeps_words_from_the_document(capsys: pytest.CaptureFixture[str]) -> None:

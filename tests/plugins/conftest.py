@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 DISTRIBUTIONS = Path(__file__).parent / "distributions"
+collect_ignore = ["distributions"]  # their own tests run where they are installed
 
 Python = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -7,6 +7,7 @@ own; then each artefact names what made it.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -14,6 +15,8 @@ from typing import Any
 
 import attrs
 import pytest
+
+from plurel.plugins.records import KINDS
 
 DIST = "plurel-test-every-kind"
 RECIPE = """
@@ -113,9 +116,113 @@ def test_the_database_names_what_made_it(run: Place) -> None:
     assert {f"{DIST}:rating"} <= {name for column in columns for name in column["surface"]}
 
 
+def test_the_stores_name_what_made_them(run: Place) -> None:
+    stores = {name: run.document(f"stores/{name}/store.json") for name in ("rel-orchard", "rel-synthetic-0")}
+    provenance = {name: store["provenance"] for name, store in stores.items()}
+    assert (
+        named(provenance["rel-synthetic-0"]["contributions"]).items() >= {("embedders", "letters"): 3}.items()
+    )
+    orchard = provenance["rel-orchard"]["contributions"]
+    assert named(orchard) == {("embedders", "letters"): 3, ("column_types", "rating"): 1}
+    assert named(orchard, mine=False) == {
+        ("column_types", "category"): 1,
+        ("column_types", "datetime"): 1,
+        ("column_types", "number"): 1,
+    }
+    made = run.document("databases/rel-synthetic-0/plurel.json")
+    assert provenance["rel-synthetic-0"]["source"]["contributions"] == made["contributions"]
+
+
+def test_the_imported_database_names_its_importer(run: Place) -> None:
+    said = run.document("databases/rel-orchard/plurel.json")
+    assert named(said["contributions"]) == {("importers", "orchard"): 1}
+    assert said["source"] == "made up"
+
+
+def test_the_checkpoint_names_what_made_it(run: Place) -> None:
+    checkpoint = run.document("run/checkpoints/step-00000004/config.json")
+    assert named(checkpoint["provenance"]) == {
+        ("models", "pooled"): 1,
+        ("heads", "absolute"): 1,
+        ("embedders", "letters"): 3,
+    }
+    assert named(checkpoint["provenance"], mine=False) == {("heads", "boolean"): 1, ("heads", "text"): 1}
+
+
 def test_the_run_goes_through_every_store_and_saves(run: Place) -> None:
     assert run.said["pretrain"]["steps"] == 4
     assert run.said["pretrain"]["targets"] > 10
     (score,) = run.said["evaluate"]["scores"]
     assert (score["task"], score["metric"]) == ("harvest-kilograms", "nMAE")
     assert score["model"] > 0
+
+
+def test_everything_that_the_distribution_contributes_is_used(run: Place, plurel: Run) -> None:
+    listed = json.loads(plurel("plugins", "list", "--json", plugins=(DIST,)).stdout)["contributions"]
+    contributed = {(one["kind"], one["name"]) for one in listed if one["dist"] == DIST}
+    recorded = set()
+    for document, key in (
+        (run.document("databases/rel-synthetic-0/plurel.json"), "contributions"),
+        (run.document("databases/rel-orchard/plurel.json"), "contributions"),
+        (run.document("run/checkpoints/step-00000004/config.json"), "provenance"),
+    ):
+        recorded |= set(named(document[key]))
+    leave_no_trace = {("commands", "census"), ("executors", "in_turn"), ("presets", "every_kind")}
+    assert contributed == recorded | leave_no_trace
+    made_here = set(KINDS) - {"value_generators", "exporters", "artefacts"}
+    assert {kind for kind, _ in contributed} == made_here
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (
+            "generate",
+            ("unknown preset 'every_kind'",),
+        ),
+        (
+            "evaluate",
+            (f"was made with {DIST}:letters (embedders, revision 3) of {DIST} 2.1; no installed plugin",),
+        ),
+        ("inspect", (f"missing: {DIST}:chain (layouts) of {DIST} 2.1, which is not installed",)),
+    ],
+)
+def test_without_the_plugin_its_version_is_named(
+    run: Place, plurel: Run, command: str, words: tuple[str, ...]
+) -> None:
+    arguments = {
+        "generate": ("--preset=every_kind", "--out", run.root / "databases"),
+        "evaluate": ("--checkpoint", run.root / "run", "--store", run.root / "stores" / "rel-orchard"),
+        "inspect": (run.root / "databases" / "rel-synthetic-0",),
+    }
+    done = plurel(command, *arguments[command])
+    assert done.returncode == (0 if command == "inspect" else 2)
+    said = done.stdout if command == "inspect" else done.stderr
+    for one in words:
+        assert one in said
+
+
+def test_databases_that_a_missing_plugin_made_say_its_version(
+    run: Place, plurel: Run, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.json"
+    made = run.document("databases/rel-synthetic-0/plurel.json")["config"]
+    config.write_text(json.dumps(made))
+    done = plurel("generate", config, "--out", run.root / "databases")
+    assert done.returncode == 2
+    assert f"unknown layout '{DIST}:chain'" in done.stderr
+    assert f"rel-synthetic-0 was generated with {DIST}:arctan (transforms) of {DIST} 2.1" in done.stderr
+
+
+def test_a_run_is_not_gone_on_with_under_another_revision(
+    plurel: Run, installed: Callable[[str], Path], run: Place, tmp_path: Path
+) -> None:
+    changed = Path(shutil.copytree(installed(DIST), tmp_path / "changed"))
+    plugin = changed / "plurel_test_every_kind" / "plugin.py"
+    text = plugin.read_text()
+    assert text.count('name="pooled",') == 1
+    plugin.write_text(text.replace('name="pooled",', 'name="pooled",\n        revision=2,'))
+    done = plurel("pretrain", "--resume", run.root / "run", "--set=steps=6", plugins=(changed,))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"was made with {DIST}:pooled (models, revision 1) of {DIST} 2.1" in done.stderr
+    assert "has another revision" in done.stderr

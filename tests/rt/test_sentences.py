@@ -173,7 +173,8 @@ def test_the_command_takes_the_model_as_a_parameter(
     named = ["--embedder", "sentence-transformers", "--set", f"embedder.model={model}"]
     assert main(["preprocess", str(database), "--out", str(tmp_path / "stores"), *named]) == 0
     store = Store.open(tmp_path / "stores" / "db")
-    (used,) = store.info["provenance"]["contributions"]
+    made_by = store.info["provenance"]["contributions"]
+    (used,) = [one for one in made_by if one["kind"] == "embedders"]
     assert used["params"]["model"] == str(model)
     capsys.readouterr()
     misspelt = ["--embedder", "sentence-transformers", "--set", "embedder.modle=x"]

@@ -73,7 +73,7 @@ class OwnParts:
 
     def draw_entry(self, choice: str, stream: Stream) -> tuple[Any, Any]:
         name = self._choices(choice).draw(stream)
-        return SimpleNamespace(name=name), self._built(choice, name)
+        return SimpleNamespace(name=name, id=f"plurel-scm:{name}"), self._built(choice, name)
 
     def draw_many(self, choice: str, count: int, stream: Stream) -> Sequence[Any]:
         names = self._choices(choice).draw_many(count, stream)

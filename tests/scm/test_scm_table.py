@@ -257,7 +257,7 @@ def test_missing_values_flow_through_and_never_stop_a_table(request_of):
     block = block_of(request)
     raw = plan.raw(block)
     seen = block.parent_rows["foreign_row_0"] % 2 == 0
-    caused = {node.id for node in plan.graph.nodes if node.mechanism == "mlp"}
+    caused = {node.id for node in plan.graph.nodes if node.mechanism == "plurel-scm:mlp"}
     for column in plan.columns:
         if column.kind == "number":
             missing = np.isnan(raw[column.name])
@@ -281,7 +281,7 @@ def test_the_graph_names_what_columns_depend_on(request_of):
         assert edge.weight is not None
     inner = {edge.target for edge in own}
     for node in nodes.values():
-        assert (node.mechanism == "mlp") == (node.id in inner)
+        assert (node.mechanism == "plurel-scm:mlp") == (node.id in inner)
         sources = {edge.source for edge in plan.graph.edges if edge.target == node.id and edge.through}
         wanted = {f"{parent}/{place}" for parent in ("a", "b") for place in range(4)}
         assert sources == (wanted if node.id in inner else set())

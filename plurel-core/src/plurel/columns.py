@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import field, frozen, validators
 
 from plurel.errors import DatabaseError
+from plurel.generation.blame import blaming
 from plurel.plugins.records import ColumnType, Encoding
 from plurel.plugins.requests import InferRequest
 
@@ -127,10 +128,32 @@ class Text:
 
 
 def infer_encodings(directory: DatabaseDirectory, ledger: Ledger) -> dict[str, dict[str, Encoding]]:
-    """The store's encoding of every column of a database that is no key.
+    """The store's encoding of every column of a database that is no key: by table, by column.
 
-    What `columns.yaml` states is taken as stated; every other column goes to the surest of the ledger's
-    column types (of equally sure ones to the first by canonical id).
+    What `columns.yaml` states is taken as stated; every other column has that of its type (`infer_types`).
+
+    Raises:
+        DatabaseError: see `infer_types`.
+    """
+    return {
+        name: {
+            column: directory.tables[name].encodings[column] if entry is None else encoding_of(entry)
+            for column, entry in columns.items()
+        }
+        for name, columns in infer_types(directory, ledger).items()
+    }
+
+
+def encoding_of(entry: Entry) -> Encoding:
+    """The store's encoding of a column type's cells."""
+    return cast(ColumnType, entry.record).encoding
+
+
+def infer_types(directory: DatabaseDirectory, ledger: Ledger) -> dict[str, dict[str, Entry | None]]:
+    """The column type of every column of a database that is no key.
+
+    A column goes to the surest of the ledger's column types (of equally sure ones to the first by canonical
+    id); one whose encoding `columns.yaml` states goes to none.
 
     Args:
         directory: the database, as `read_directory` gives it.
@@ -141,12 +164,13 @@ def infer_encodings(directory: DatabaseDirectory, ledger: Ledger) -> dict[str, d
 
     Raises:
         DatabaseError: for a column that no installed type knows, or a file that is no Parquet.
+        PluginError: where a type fails.
     """
     types = [(entry, entry.build()) for entry in sorted(ledger.entries("column_types"), key=lambda e: e.id)]
     return {name: _of_table(table, types) for name, table in directory.tables.items()}
 
 
-def _of_table(table: TableDirectory, types: list[tuple[Entry, Any]]) -> dict[str, Encoding]:
+def _of_table(table: TableDirectory, types: list[tuple[Entry, Any]]) -> dict[str, Entry | None]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -159,19 +183,20 @@ def _of_table(table: TableDirectory, types: list[tuple[Entry, Any]]) -> dict[str
             rows = pa.Table.from_batches([batch]) if batch is not None else schema.empty_table()
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise DatabaseError(f"{table.file} cannot be read as Parquet: {error}") from error
-    encodings: dict[str, Encoding] = {}
+    found: dict[str, Entry | None] = {}
     for name in schema.names:
         if name in table.encodings:
-            encodings[name] = table.encodings[name]
+            found[name] = None
         elif name not in keys:
-            encodings[name] = _surest(describe(rows[name], name=name, table=table.name), types)
-    return encodings
+            found[name] = _surest(describe(rows[name], name=name, table=table.name), types)
+    return found
 
 
-def _surest(request: InferRequest, types: list[tuple[Entry, Any]]) -> Encoding:
+def _surest(request: InferRequest, types: list[tuple[Entry, Any]]) -> Entry:
     sure, best = 0.0, None
     for entry, column_type in types:
-        confidence = column_type.infer(request)
+        with blaming(f"the column type {entry.id}", f"the column {request.table}.{request.name}"):
+            confidence = column_type.infer(request)
         if confidence > sure:
             sure, best = confidence, entry
     if best is None:
@@ -179,7 +204,7 @@ def _surest(request: InferRequest, types: list[tuple[Entry, Any]]) -> Encoding:
             f"no column type knows {request.table}.{request.name} of Arrow type {request.arrow_type}; "
             "remove the column, convert it, or name its encoding in columns.yaml"
         )
-    return cast(ColumnType, best.record).encoding
+    return best
 
 
 def describe(column: pa.ChunkedArray, *, name: str, table: str) -> InferRequest:

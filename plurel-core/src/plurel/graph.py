@@ -97,7 +97,7 @@ class CausalNode:
         table: its table.
         column: the column that shows it, None where it is hidden.
         kind: `number` or `category`.
-        mechanism: what computes it (`mlp`, or a source's name).
+        mechanism: canonical name of what computes it: a mechanism, a source, or a table model.
     """
 
     id: str

@@ -183,6 +183,7 @@ class _Demo:
 
     def _import(self) -> Path:
         """The real database as a RelBench directory."""
+        from plurel.importers.run import run_importer
         from plurel.plugins import get_ledger
         from plurel.plugins.requests import ImportRequest
 
@@ -191,8 +192,7 @@ class _Demo:
             self.say.say(f"{REAL} is there already")
             return out
         with self.say.progress("importing the real flights of 2013 from New York's airports"):
-            path: Path = get_ledger().find("importers", REAL).build().run(ImportRequest(out=out))
-        return path
+            return run_importer(get_ledger().find("importers", REAL), ImportRequest(out=out))
 
     def _pack(self, database: Path) -> Path:
         """A database as a memory-mapped store."""

@@ -26,6 +26,7 @@ from attrs import field, frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional
 
+from plurel.plugins import CHOOSES
 from plurel_rt.attention import Kind, Structure, attend, dense_masks, visible_pairs
 from plurel_rt.batch import Encoding, TensorBatch
 from plurel_rt.groups import groups_of
@@ -75,7 +76,9 @@ class ModelConfig:
     ff: int = field(default=1024, validator=validators.ge(1))
     text_width: int = field(default=384, validator=validators.ge(1))
     seed: int = field(default=0, validator=validators.ge(0))
-    decoders: tuple[str, ...] = ("number", "datetime", "boolean", "text")
+    decoders: tuple[str, ...] = field(
+        default=("number", "datetime", "boolean", "text"), metadata={CHOOSES: "heads"}
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.dim % self.heads:

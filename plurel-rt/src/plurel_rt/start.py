@@ -16,7 +16,7 @@ from torch import nn
 
 from plurel.config.convert import structure, unstructure
 from plurel.errors import ConfigError, UnknownNameError
-from plurel.plugins import Entry, get_ledger, provenance
+from plurel.plugins import Entry, get_ledger, provenance, used
 from plurel.seeding import Stream
 from plurel_rt.checkpoint import (
     CheckpointInfo,
@@ -116,7 +116,7 @@ def prepare(recipe: Recipe, checkpoint: Path | None, rank: int, ranks: int) -> S
             stores=[{"path": str(store.path), "sha256": checksum_of_store(store.path)} for store in stores],
             recipe=recipe.to_dict(),
             step=began.step if began else 0,
-            provenance=provenance([(entry, plain), *_used(plain, recipe.embedder)]),
+            provenance=provenance([*used(entry, plain, get_ledger()), *_embedder(recipe.embedder)]),
         ),
         targets=len(targets),
         train_data=sampler("train"),
@@ -178,17 +178,12 @@ def _load_initial(model: nn.Module, path: Path, embedder: dict[str, Any]) -> Non
     load_weights(model, start)
 
 
-def _used(parameters: dict[str, Any], embedder: str) -> list[Entry]:
-    """The contributions that a run uses beside its model: the heads that it names, and the embedder.
-
-    The vectors are in the stores, so the embedder itself need not be installed.
-    """
-    ledger = get_ledger()
-    heads = [ledger.find("heads", name) for name in parameters.get("decoders", ())]
+def _embedder(name: str) -> list[Entry]:
+    """The embedder of a run; none where it is not installed, as it need not be: vectors are in the stores."""
     try:
-        return [*heads, ledger.find("embedders", embedder)]
+        return [get_ledger().find("embedders", name)]
     except UnknownNameError:
-        return heads
+        return []
 
 
 def _sampler(

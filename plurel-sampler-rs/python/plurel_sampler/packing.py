@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from plurel.columns import infer_encodings
+from plurel.columns import encoding_of, infer_types
 from plurel.errors import ConfigError, DatabaseError, RequestError
 from plurel.plugins import Entry, get_ledger, provenance
 from plurel.relbench_io import DatabaseDirectory, TaskDirectory, read_origin
@@ -93,7 +93,8 @@ def pack(
     }
     if not overwrite and (found := _reuse(out, made_from)) is not None:
         return Packed(found, reused=True)
-    encodings = infer_encodings(directory, ledger)
+    types = infer_types(directory, ledger)
+    asked = {one.id: one for columns in types.values() for one in columns.values() if one is not None}
     tables = [
         Table(
             name,
@@ -102,8 +103,10 @@ def pack(
             time_column=table.time_column,
             foreign_keys=table.foreign_keys,
             columns={
-                column: Column(encoding, table.known_at.get(column))
-                for column, encoding in encodings[name].items()
+                column: Column(
+                    table.encodings[column] if one is None else encoding_of(one), table.known_at.get(column)
+                )
+                for column, one in types[name].items()
             },
             missing_time=table.missing_time,
         )
@@ -120,7 +123,7 @@ def pack(
             on_unresolved=on_unresolved,
             provenance={
                 "database": directory.name,
-                "contributions": provenance([(entry, embedder_params or {})]),
+                "contributions": provenance([(entry, embedder_params or {}), *asked.values()]),
                 "source": read_origin(directory.path),
                 MADE_FROM: made_from,
             },

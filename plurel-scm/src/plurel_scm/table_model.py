@@ -70,7 +70,7 @@ class Scm:
     def _draw_node(
         self, request: TableRequest, graph: NodeGraph, number: int, foreign: tuple[NodeInput, ...]
     ) -> tuple[str, SourceNode | MechanismNode]:
-        """A node's function, and the name of the contribution that made it."""
+        """The canonical name of the contribution that makes a node, and the node's function."""
         parts, stream, kind = request.parts, request.stream / "node" / number, graph.kinds[number]
         inputs = graph.inputs(number)
         if not inputs:
@@ -85,7 +85,7 @@ class Scm:
                     stream=stream / "series",
                 )
             )
-            return entry.name, SourceNode(plan=plan)
+            return entry.id, SourceNode(plan=plan)
         entry, mechanism = parts.draw_entry("mechanism_choices", stream / "mechanism")
         function = mechanism.plan(
             MechanismRequest(
@@ -100,7 +100,7 @@ class Scm:
         )
         noise = parts.draw("noise_choices", stream / "noise kind").plan(stream / "noise")
         node = MechanismNode(inputs=tuple(int(value.name) for value in inputs), plan=function, noise=noise)
-        return entry.name, node
+        return entry.id, node
 
 
 def causal_graph(request: TableRequest, graph: NodeGraph, names: dict[int, str]) -> CausalGraph:

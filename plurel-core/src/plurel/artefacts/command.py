@@ -98,13 +98,5 @@ def _say_origins(say: Reporter, origins: Sequence[Origin]) -> None:
         [(dist, version, now.get(dist, "none"), count) for (dist, version), count in sorted(counts.items())],
     )
     for origin in origins:
-        if origin.state == "missing":
-            say.result(
-                f"missing: {origin.id} ({origin.kind}) of {origin.dist} {origin.version}, which is not "
-                "installed or no longer brings it"
-            )
-        elif origin.state == "other revision":
-            say.result(
-                f"changed: {origin.id} ({origin.kind}) was revision {origin.revision}; the installed "
-                f"{origin.dist} {origin.installed} draws other values"
-            )
+        if origin.state != "installed":
+            say.result(f"{'missing' if origin.state == 'missing' else 'changed'}: {origin.words}")

@@ -39,6 +39,19 @@ class Origin:
         """The distribution that brought it."""
         return self.id.partition(":")[0]
 
+    @property
+    def words(self) -> str:
+        """What to say of it: which version was used, and what has become of it where that matters."""
+        used = f"{self.id} ({self.kind}) of {self.dist} {self.version}"
+        if self.state == "missing":
+            return f"{used}, which is not installed or no longer brings it"
+        if self.state == "other revision":
+            return (
+                f"{used}, then revision {self.revision}; the installed {self.dist} {self.installed} has "
+                "another revision, which gives other values"
+            )
+        return used
+
 
 def trace(contributions: Iterable[Any], ledger: Ledger) -> list[Origin]:
     """Look each contribution up, one of them once however often it was used.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+import attrs
+from attrs import asdict
 from cyclopts import App
 
 from plurel.cli.output import Reporter, reporter
-from plurel.errors import UnknownNameError
-from plurel.plugins.entries import Entry, PluginRow, singular
+from plurel.errors import AmbiguousNameError, UnknownNameError
+from plurel.plugins.entries import Entry, PluginRow, closest, normalized, singular
 from plurel.plugins.ledger import get_ledger
-from plurel.plugins.records import KINDS
+from plurel.plugins.parameters import describe_parameters
+from plurel.plugins.records import KINDS, Contribution
 
 app = App(name="plugins", help="List installed plugins and what they contribute.")
 
@@ -46,52 +48,116 @@ def list_plugins(*, kind: str | None = None, json: bool = False) -> None:
 
 @app.command
 def show(name: str, *, kind: str | None = None, json: bool = False) -> None:
-    """Show one contribution with its parameters and their defaults.
+    """Show one contribution with its parameters, their types and defaults.
 
     Args:
-        name: Its name, alias or full name (dist:name).
+        name: Its name or alias, its full name (dist:name), or either after its kind (layouts/chain).
         kind: Its kind, where several kinds have the name.
         json: Print one JSON document.
     """
-    found = _find_everywhere(name, KINDS if kind is None else (kind,))
+    entry = _find(name, kind)
+    parameters = describe_parameters(entry)
     say = reporter(json=json)
-    documents = [{**_entry_document(entry), "parameters": _parameters(entry)} for entry in found]
-    say.emit(documents)
-    for document in documents:
-        say.table(
-            f"{singular(document['kind'])} {document['id']}",
-            ["field", "value"],
-            [
-                *((key, _words(document[key])) for key in ("summary", "version", "revision", "aliases")),
-                *((f"parameter {key}", _words(value)) for key, value in document["parameters"].items()),
-            ],
+    say.emit({**_entry_document(entry), "parameters": [asdict(one) for one in parameters]})
+    document = _entry_document(entry)
+    facts = [(key, _words(value)) for key, value in document.items() if key not in ("id", "kind", "name")]
+    say.table(f"{singular(entry.kind)} {entry.id}", ["what", "value"], facts)
+    say.result("")
+    if parameters:
+        rows = [(one.name, one.type, _words(one.default), one.about) for one in parameters]
+        say.table("parameters", ["name", "type", "default", "what it is"], rows)
+    else:
+        say.result("it takes no parameters")
+
+
+@app.command
+def check(dist: str | None = None, *, json: bool = False) -> int:
+    """Check what plugins bring: records, names, imports, references, parameters and protocols.
+
+    Ends with 1 where anything is wrong.
+
+    Args:
+        dist: The plugins of this distribution only; those of all without it.
+        json: Print one JSON document.
+    """
+    from plurel.plugins.checking import check_plugin
+
+    say = reporter(json=json)
+    ledger = get_ledger()
+    rows = [row for row in ledger.plugins if dist is None or row.dist == normalized(dist)]
+    if not rows:
+        known = sorted({row.dist for row in ledger.plugins})
+        raise UnknownNameError(
+            f"no installed distribution {dist!r} names plugins; those that do: {', '.join(known)}"
+            f"{closest(str(dist), known)}"
         )
+    checks = []
+    with say.progress("checking plugins", len(rows)) as bar:
+        for row in rows:
+            checks.append(check_plugin(row, ledger))
+            bar.advance(words=f"checked {row.id}")
+    findings = [finding for each in checks for finding in each.findings]
+    say.emit(
+        {
+            "plugins": [
+                {
+                    **_plugin_document(each.row),
+                    "import_seconds": each.seconds,
+                    "heavy_imports": list(each.heavy),
+                }
+                for each in checks
+            ],
+            "findings": [asdict(finding) for finding in findings],
+        }
+    )
+    say.table(
+        "plugins",
+        ["plugin", "version", "status", "contributions", "import", "brings"],
+        [
+            (
+                each.row.id,
+                each.row.version,
+                each.row.status,
+                len(each.row.contributions),
+                None if each.seconds is None else f"{1000 * each.seconds:.0f} ms",
+                ", ".join(each.heavy),
+            )
+            for each in checks
+        ],
+    )
+    say.result("")
+    for finding in findings:
+        say.result(f"{finding.about} [{finding.rule}]: {finding.words}")
+    say.result(f"{len(findings)} finding{'' if len(findings) == 1 else 's'}")
+    return 1 if findings else 0
 
 
-def _find_everywhere(name: str, kinds: Sequence[str]) -> list[Entry]:
-    """The contributions of a name, at most one a kind.
+def _find(name: str, kind: str | None) -> Entry:
+    """The one contribution that a person means.
 
     Raises:
-        UnknownNameError: if no kind has it.
-        AmbiguousNameError: if a kind has it from several distributions.
+        UnknownNameError: if nobody contributes it.
+        AmbiguousNameError: if several kinds or distributions have it; lists them.
     """
-    found = []
-    for kind in kinds:
-        try:
-            found.append(get_ledger().find(kind, name))
-        except UnknownNameError:
-            if len(kinds) == 1:
-                raise
-    if not found:
-        raise UnknownNameError(f"no plugin contributes {name!r}; plurel plugins list shows what is there")
-    return found
-
-
-def _parameters(entry: Entry) -> dict[str, Any]:
-    """Its parameters with their defaults, as plain data."""
-    from plurel.config.choices import unstructure
-
-    return unstructure(entry.parameters()) or {}
+    ledger = get_ledger()
+    head, slash, rest = name.partition("/")
+    if slash:
+        kind, name = head, rest
+    if kind is not None:
+        return ledger.find(kind, name)
+    candidates = [entry for each in KINDS for entry in ledger.providers(each, name)]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        listed = ", ".join(f"{entry.kind}/{entry.id} ({entry.version})" for entry in candidates)
+        raise AmbiguousNameError(
+            f"{name!r} is the name of several contributions: {listed}; write one of these"
+        )
+    known = {entry.name for entry in ledger.entries()}
+    raise UnknownNameError(
+        f"no plugin contributes {name!r}{closest(name, known)}; plurel plugins list shows what is there",
+        ledger.absences,
+    )
 
 
 def _say_kind(say: Reporter, kind: str, entries: list[Entry]) -> None:
@@ -124,7 +190,20 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
         "revision": entry.record.revision,
         "aliases": list(entry.record.aliases),
         "summary": entry.record.summary,
+        "plugin": entry.plugin,
+        **_of_its_kind(entry),
     }
+
+
+def _of_its_kind(entry: Entry) -> dict[str, Any]:
+    """What a record says beyond what all records do, such as the encodings of a head."""
+    common = {item.name for item in attrs.fields(Contribution)}
+    own = [item.name for item in attrs.fields(type(entry.record)) if item.name not in common]
+    return {name: _plain(getattr(entry.record, name)) for name in own}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _words(value: Any) -> str:

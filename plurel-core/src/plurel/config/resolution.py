@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from attrs import field, frozen
 
-from plurel._siblings import install_line
+from plurel._siblings import KINDS, install_line
 from plurel.config.choices import Choices, unstructure
 from plurel.config.config import DEFAULT_PRESET, Config, PresetOrigin
 from plurel.config.flat import FLAT
 from plurel.config.params import kinds_of
 from plurel.config.problems import each, words_of
-from plurel.errors import ConfigError, NotInstalledError, RequestError, UnknownNameError
+from plurel.errors import AmbiguousNameError, ConfigError, NotInstalledError, RequestError, UnknownNameError
 from plurel.plugins.entries import Entry
-from plurel.plugins.ledger import Ledger, provenance
+from plurel.plugins.ledger import Ledger, provenance, used
 
 if TYPE_CHECKING:
     from plurel.config.parts import Parts
@@ -86,15 +86,16 @@ def resolve(config: Config, ledger: Ledger) -> ResolvedConfig:
             choices = getattr(params, name)
             if choices is None:
                 continue
+            untouched = choices == attrs.fields_dict(type(params))[name].default
             values = []
             for place, item in enumerate(choices.value):
                 path = f".{part}.{name}" + (f".value[{place}]" if len(choices.value) > 1 else "")
                 try:
-                    entry, full = _resolve_item(kind, item, flat, ledger)
+                    entry, full = _resolve_item(kind, item, flat, ledger, family=untouched)
                 except RequestError as error:
                     problems += [_placed(one, path) for one in each(error)]
                     continue
-                entries.append((entry, full))
+                entries += used(entry, full, ledger)
                 values.append({"name": entry.id, **full})
             if len(values) == len(choices.value):
                 changes[name] = Choices("set", values, choices.weights)
@@ -125,10 +126,24 @@ def split_item(item: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _resolve_item(
-    kind: str, item: str | Mapping[str, Any], flat: Mapping[str, Any], ledger: Ledger
+    kind: str, item: str | Mapping[str, Any], flat: Mapping[str, Any], ledger: Ledger, *, family: bool
 ) -> tuple[Entry, dict[str, Any]]:
+    """The chosen contribution and its full parameters.
+
+    Args:
+        kind: its kind.
+        item: its name, with parameters or without.
+        flat: the flat parameters, by spelling.
+        ledger: what is installed.
+        family: the config did not choose, so a name means the family's own, whoever else has it.
+    """
     name, given = split_item(item)
-    entry = ledger.find(kind, name)
+    try:
+        entry = ledger.find(kind, name)
+    except AmbiguousNameError:
+        if not family:
+            raise
+        entry = ledger.find(kind, f"{KINDS.get(kind, 'plurel-core')}:{name}")
     defaults = {own: flat[spelling] for own, spelling in FLAT.get((kind, entry.id), {}).items()}
     full = unstructure(entry.parameters({**defaults, **given})) or {}
     if "name" in full:

@@ -13,8 +13,9 @@ from typing import Any
 
 from attrs import frozen
 
+from plurel.artefacts import Origin, trace
 from plurel.config import Config, ResolvedConfig, resolve
-from plurel.errors import DatabaseError, GenerationError, RequestError
+from plurel.errors import DatabaseError, GenerationError, RequestError, UnknownNameError
 from plurel.plugins import get_ledger
 
 
@@ -65,7 +66,7 @@ def plan(out: Path, config: Config, seeds: Sequence[int]) -> tuple[list[Job], li
     Raises:
         RequestError: where a directory of that name holds anything else.
     """
-    resolved = resolve(config, get_ledger())
+    resolved = resolve_for(out, config, seeds)
     jobs: list[Job] = []
     made: list[Made] = []
     for seed in seeds:
@@ -107,10 +108,11 @@ def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
     from plurel.relbench_io import read_directory
 
     said = _said(path)
+    _check_revisions(path, said)
     if isinstance(said.get("config"), dict):
         said["config"].pop("preset", None)  # a record of where values came from; the values are compared
-    wanted = json.loads(json.dumps({"seed": seed, **config_identity(resolved)}))
-    changed = _first_difference(wanted, {name: said.get(name) for name in wanted})
+    wanted = _without_versions(json.loads(json.dumps({"seed": seed, **config_identity(resolved)})))
+    changed = _first_difference(wanted, {name: _without_versions(said).get(name) for name in wanted})
     if changed is not None:
         raise RequestError(
             f"{path} was generated from another config: {changed}; choose another --out, or remove it to "
@@ -125,6 +127,58 @@ def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
         tasks=tuple(directory.tasks),
         reused=True,
     )
+
+
+def _check_revisions(path: Path, said: dict[str, Any]) -> None:
+    """Refuse a directory whose contributions draw other values by now."""
+    changed = [origin for origin in _origins(said) if origin.state == "other revision"]
+    if changed:
+        one = changed[0]
+        more = f" (and {len(changed) - 1} more like it)" if len(changed) > 1 else ""
+        raise RequestError(
+            f"{path} was generated with {one.words}{more}; choose another --out, remove it to make it anew, "
+            f"or install {one.dist} {one.version} again"
+        )
+
+
+def resolve_for(out: Path, config: Config, seeds: Sequence[int]) -> ResolvedConfig:
+    """The config of a run, resolved.
+
+    Raises:
+        UnknownNameError: for a name that nobody contributes; where databases of the run are there already, it
+            tells which version made them.
+        RequestError: see `plurel.config.resolve`.
+    """
+    try:
+        return resolve(config, get_ledger())
+    except UnknownNameError as error:
+        raise _with_versions(error, out, seeds) from None
+
+
+def _with_versions(error: UnknownNameError, out: Path, seeds: Sequence[int]) -> UnknownNameError:
+    """An error about a missing name that also tells which version made what is there already."""
+    there = (path for path in (out / f"rel-synthetic-{seed}" for seed in seeds) if path.is_dir())
+    path = next(there, None)
+    gone = [] if path is None else [one for one in _origins(_said(path)) if one.state == "missing"]
+    if not gone:
+        return error
+    notes = [error.note] if error.note else []
+    notes.append(f"{path} was generated with {', '.join(sorted({one.words for one in gone})[:3])}")
+    return UnknownNameError(error.message, "; ".join(notes))
+
+
+def _origins(said: dict[str, Any]) -> list[Origin]:
+    contributions = said.get("contributions")
+    return trace(contributions if isinstance(contributions, list) else [], get_ledger())
+
+
+def _without_versions(said: dict[str, Any]) -> dict[str, Any]:
+    """The document without its contributions' versions: equal revisions promise equal values."""
+    contributions = [
+        {name: value for name, value in one.items() if name != "version"}
+        for one in said.get("contributions") or ()
+    ]
+    return {**said, "contributions": contributions}
 
 
 def _said(path: Path) -> dict[str, Any]:

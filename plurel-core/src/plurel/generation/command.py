@@ -16,8 +16,7 @@ from cyclopts import App, Parameter, validators
 from plurel.cli.config import load
 from plurel.cli.numbers import whole
 from plurel.cli.output import reporter
-from plurel.config import resolve
-from plurel.generation.batch import Made, make, plan
+from plurel.generation.batch import Made, make, plan, resolve_for
 from plurel.places import held
 from plurel.plugins import get_ledger
 
@@ -65,9 +64,10 @@ def generate(
     params = {} if num_proc is None else {"num_proc": num_proc}
     runner = ledger.find("executors", executor).build(params)
     chosen = load(config, preset, assignments)
-    resolve(chosen, ledger)  # a config that is wrong makes no directory
+    seeds = range(seed_offset, seed_offset + num_dbs)
+    resolve_for(out, chosen, seeds)  # a config that is wrong makes no directory
     with held(out, "databases"):
-        jobs, made = plan(out, chosen, range(seed_offset, seed_offset + num_dbs))
+        jobs, made = plan(out, chosen, seeds)
         if made:
             say.say(f"{len(made)} of {num_dbs} databases are there already")
         if jobs:

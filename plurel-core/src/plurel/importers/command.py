@@ -9,6 +9,7 @@ from cyclopts import App
 
 from plurel.cli.output import Reporter, reporter
 from plurel.errors import RequestError
+from plurel.importers.run import run_importer
 from plurel.plugins import get_ledger
 from plurel.plugins.requests import ImportRequest
 from plurel.relbench_io import DatabaseDirectory, read_directory, read_origin
@@ -27,11 +28,11 @@ def import_source(name: str, *, out: Path, source: Path | None = None, json: boo
         json: Print one JSON document.
     """
     say = reporter(json=json)
-    importer = get_ledger().find("importers", name).build()
+    importer = get_ledger().find("importers", name)
     if out.exists():
         raise RequestError(f"{out} is already there; remove it or choose another --out")
     with say.progress(f"importing {name}"):
-        directory = read_directory(importer.run(ImportRequest(out=out, source=source)))
+        directory = read_directory(run_importer(importer, ImportRequest(out=out, source=source)))
     facts = read_origin(directory.path) or {}
     say.emit(
         {"name": directory.name, "path": str(directory.path), "tasks": list(directory.tasks), "facts": facts}

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from plurel._siblings import install_line
 from plurel.plugins import records
-from plurel.plugins.entries import Entry, PluginRow
+from plurel.plugins.entries import CHOOSES, Entry, PluginRow
 from plurel.plugins.hookspecs import HOOK_VERSION, hookimpl
-from plurel.plugins.ledger import Ledger, get_ledger, provenance
+from plurel.plugins.ledger import Ledger, get_ledger, provenance, used
 
 __all__ = [
+    "CHOOSES",
     "HOOK_VERSION",
     "Entry",
     "Ledger",
@@ -21,4 +22,5 @@ __all__ = [
     "install_line",
     "provenance",
     "records",
+    "used",
 ]

@@ -17,6 +17,9 @@ from attrs import field, frozen
 from plurel.errors import PluginError
 from plurel.plugins.records import Contribution
 
+CHOOSES = "plurel.kind"
+"""Key of a parameter's metadata, in the attrs class of a contribution: the kind whose names it holds."""
+
 Status = Literal["ok", "blocked", "incompatible", "failed"]
 Stage = Literal["import", "register", "collect", "validate"]
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
+import attrs
 from attrs import field, frozen
 
 from plurel import _siblings
 from plurel.errors import AmbiguousNameError, NotInstalledError, PluginError, PluginWarning, UnknownNameError
-from plurel.plugins.entries import Entry, PluginRow, closest, normalized, singular
+from plurel.plugins.entries import CHOOSES, Entry, PluginRow, closest, normalized, singular
 from plurel.plugins.loading import load_plugins
 from plurel.plugins.records import RECORDS
 
@@ -93,10 +94,8 @@ class Ledger:
             UnknownNameError: if nobody contributes it; says what is known, what is closest, and what failed.
             AmbiguousNameError: if several distributions do; says who, and how to disable one.
         """
-        dist, colon, bare = name.rpartition(":")
-        wanted = f"{normalized(dist)}:{bare}" if colon else name
         entries = self.entries(kind)
-        providers = self._names[kind].get(wanted, [])
+        providers = self.providers(kind, name)
         if len(providers) == 1:
             return providers[0]
         if not providers:
@@ -106,6 +105,12 @@ class Ledger:
             f"{singular(kind)} {name!r} is contributed by several distributions: {listed}; write the full "
             f"name, or disable one with PLUREL_DISABLE_PLUGINS={providers[-1].dist}"
         )
+
+    def providers(self, kind: str, name: str) -> tuple[Entry, ...]:
+        """Every contribution of a kind that has a name: bare, canonical (`dist:name`) or an alias."""
+        dist, colon, bare = name.rpartition(":")
+        wanted = f"{normalized(dist)}:{bare}" if colon else name
+        return tuple(self._names[kind].get(wanted, ()))
 
     @property
     def troubled(self) -> tuple[PluginRow, ...]:
@@ -142,6 +147,41 @@ class Ledger:
 def get_ledger() -> Ledger:
     """The ledger of this process, discovered on first use."""
     return Ledger.discover()
+
+
+def used(entry: Entry, params: Mapping[str, Any], ledger: Ledger) -> list[tuple[Entry, Mapping[str, Any]]]:
+    """A contribution and those that its parameters choose, each with its parameters, for `provenance`.
+
+    A parameter chooses contributions where its field says so: `field(metadata={CHOOSES: "heads"})`.
+
+    Args:
+        entry: the contribution.
+        params: its parameters as plain data.
+        ledger: where the chosen names are found.
+
+    Raises:
+        UnknownNameError: for a name that nobody contributes.
+    """
+    found = [(entry, params)]
+    config_class = entry.config_class()
+    for item in attrs.fields(config_class) if config_class else ():
+        if CHOOSES in item.metadata:
+            for name, own in _choices(params.get(item.name)):
+                found += used(ledger.find(item.metadata[CHOOSES], name), own, ledger)
+    return found
+
+
+def _choices(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Names with parameters in a parameter's plain data: one, a list, or a set of choices."""
+    if isinstance(value, str):
+        yield value, {}
+    elif isinstance(value, Mapping) and "name" in value:
+        yield value["name"], {name: own for name, own in value.items() if name != "name"}
+    elif isinstance(value, Mapping):
+        yield from _choices(value.get("value"))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _choices(item)
 
 
 def provenance(chosen: Iterable[Entry | tuple[Entry, Mapping[str, Any]]]) -> list[dict[str, Any]]:

@@ -124,7 +124,10 @@ def _check_version(module: object) -> tuple[Status, str]:
             "ok",
             f"has HOOK_VERSION {version}, which only this plurel-core still supports; it has {current}",
         )
-    return "incompatible", f"has HOOK_VERSION {version}; this plurel-core supports {current}"
+    mend = (
+        "a newer plurel-core may support it" if version > current else "a newer release of it may work here"
+    )
+    return "incompatible", f"has HOOK_VERSION {version}; this plurel-core supports {current}; {mend}"
 
 
 def register(

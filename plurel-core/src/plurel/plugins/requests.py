@@ -128,7 +128,7 @@ class Parts(Protocol):
         ...
 
     def draw_entry(self, choice: str, stream: Stream) -> tuple[Any, Any]:
-        """Draw a contribution: its ledger entry (`entry.name`) and the built object."""
+        """Draw a contribution: its ledger entry (`entry.id`) and the built object."""
         ...
 
     def every(self, choice: str) -> Sequence[tuple[Any, Any]]:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from plurel.seeding import Stream
 
 
+MIXTURE = "plurel-test-every-kind:mixture"
+"""What makes every node of such a table, by its canonical name."""
+
+
 @frozen(kw_only=True)
 class MixtureParams:
     """Parameters of `mixture`.
@@ -72,13 +76,13 @@ class MixturePlan:
     @property
     def graph(self) -> CausalGraph:
         """The kind of a row, node 0, causes all columns; so do the parents' numbers."""
-        hidden = CausalNode(id=f"{self.table}/0", table=self.table, kind="category", mechanism="mixture")
+        hidden = CausalNode(id=f"{self.table}/0", table=self.table, kind="category", mechanism=MIXTURE)
         nodes = [
             CausalNode(
                 id=f"{self.table}/{column.node}",
                 table=self.table,
                 kind=column.kind,
-                mechanism="mixture",
+                mechanism=MIXTURE,
                 column=column.name,
             )
             for column in self.columns

@@ -6,7 +6,7 @@ import torch
 from attrs import field, frozen, validators
 from torch import Tensor, nn
 
-from plurel.plugins import get_ledger
+from plurel.plugins import CHOOSES, get_ledger
 from plurel_rt.batch import Encoding, Targets, TensorBatch
 from plurel_rt.heads import HeadConfig, ValueHead
 
@@ -23,9 +23,7 @@ class PooledParams:
     """
 
     dim: int = field(default=32, validator=validators.ge(1))
-    decoders: tuple[str, ...] = field(
-        default=("absolute", "boolean", "text"), metadata={"plurel.kind": "heads"}
-    )
+    decoders: tuple[str, ...] = field(default=("absolute", "boolean", "text"), metadata={CHOOSES: "heads"})
     text_width: int = field(default=256, validator=validators.ge(1))
     seed: int = 0
 

@@ -1,0 +1,77 @@
+"""A contribution's parameters as people read them: name, type, default, and what its class says of it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import attrs
+from attrs import frozen
+
+from plurel.plugins.entries import Entry
+
+
+@frozen(kw_only=True)
+class Parameter:
+    """One parameter of a contribution.
+
+    Attributes:
+        name: how configs call it.
+        type: its type, as one would write it.
+        default: its default as plain data.
+        about: what the class's docstring says of it under "Attributes"; empty where it says nothing.
+    """
+
+    name: str
+    type: str
+    default: Any
+    about: str
+
+
+def describe_parameters(entry: Entry) -> list[Parameter]:
+    """The parameters of a contribution, in the order of its config class.
+
+    Raises:
+        PluginError: where the reference to its config class leads nowhere.
+        ConfigError: where a parameter has no default that fits.
+    """
+    from plurel.config.choices import unstructure
+
+    config_class = entry.config_class()
+    if config_class is None:
+        return []
+    defaults = unstructure(entry.parameters())
+    said = _attributes(config_class)
+    return [
+        Parameter(
+            name=item.alias,
+            type=_type_words(item.type),
+            default=defaults[item.alias],
+            about=said.get(item.name, ""),
+        )
+        for item in attrs.fields(attrs.resolve_types(config_class))
+    ]
+
+
+def _type_words(kind: Any) -> str:
+    """A type without the modules that it comes from."""
+    words = kind.__name__ if isinstance(kind, type) and not getattr(kind, "__args__", ()) else str(kind)
+    return re.sub(r"\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])", "", words)
+
+
+def _attributes(config_class: type) -> dict[str, str]:
+    """What the docstring's section "Attributes" says of each, in one line."""
+    _, _, section = inspect.cleandoc(config_class.__doc__ or "").partition("Attributes:\n")
+    found: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        if line and not line.startswith(" "):
+            break
+        entry = re.match(r" {4}(\w+): *(.*)", line)
+        if entry:
+            name = entry[1]
+            found[name] = entry[2].strip()
+        elif name and line.strip():
+            found[name] += f" {line.strip()}"
+    return found

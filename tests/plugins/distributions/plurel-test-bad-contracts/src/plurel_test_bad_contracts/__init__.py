@@ -1,0 +1,1 @@
+"""Contributions that each break exactly one rule of their contract."""
