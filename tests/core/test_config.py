@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 import json
 import pickle
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_every_choosable_kind_is_a_kind() -> None:
 def test_every_parameter_is_described() -> None:
     for params in (*PARAMS, Config):
         for field in attrs.fields(params):
-            assert f"        {field.alias}: " in (params.__doc__ or ""), field.name
+            assert f"\n    {field.alias}: " in (inspect.getdoc(params) or ""), field.name
 
 
 def test_an_empty_file_is_the_default_config() -> None:
