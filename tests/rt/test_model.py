@@ -214,6 +214,16 @@ def test_training_by_groups_and_by_masks_is_the_same_to_rounding(make_batch: Mak
     assert curves[0][-1] != curves[0][0]
 
 
+def test_narrow_weights_compute_about_the_same_by_groups_and_by_masks(make_batch: MakeBatch) -> None:
+    batch = from_sampler(make_batch(np.random.default_rng(0), sequences=5), dtype=torch.bfloat16)
+    model = RelationalTransformer(SMALL).bfloat16()
+    losses = model(batch)
+    assert losses.dtype == torch.bfloat16
+    losses.mean().backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+    torch.testing.assert_close(losses, model(evolve(batch, attention=None)), rtol=0.05, atol=0.05)
+
+
 def test_a_batch_for_another_device_brings_no_groups(make_batch: MakeBatch) -> None:
     batch = make_batch(np.random.default_rng(0))
     assert from_sampler(batch).attention is batch.attention

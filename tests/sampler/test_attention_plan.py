@@ -113,7 +113,7 @@ def test_a_hub_with_many_children_costs_what_it_sees() -> None:
     plan = plan_attention(column, row, links)
     assert plan.buckets[-1].tolist() == [2, 1, 1, children]
     seen = (1 + children) + (1 + 2 * children) + children
-    assert len(plan.key) == seen, "equal sizes need no padding"
+    assert seen <= len(plan.key) < 1.01 * seen, "like sizes need next to no padding"
 
 
 def test_padding_stays_small_where_sizes_differ() -> None:
@@ -125,6 +125,13 @@ def test_padding_stays_small_where_sizes_differ() -> None:
         computed = int(of_kind[:, 1:].prod(axis=1).sum())
         assert computed < 1.8 * int((sizes**2).sum())
     assert (plan.query < 0).sum() < 0.3 * len(plan.query)
+
+
+def test_small_groups_of_many_sizes_share_a_few_buckets() -> None:
+    sizes = np.arange(1, 13)
+    row = np.repeat(np.arange(12), sizes)[None]
+    plan = plan_attention(row, row, [])
+    assert np.bincount(plan.buckets[:, 0]).max() <= 2
 
 
 def test_large_batches_come_in_buckets_that_fit_a_cache() -> None:

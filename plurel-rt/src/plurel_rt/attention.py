@@ -23,7 +23,7 @@ from plurel_rt.groups import Groups, attend_in_groups
 Kind = Literal["column", "feature", "neighbour"]
 """`column`: cells of the same column of the same table. `feature`: cells of the query's own row and of the
 rows it points at (its parents). `neighbour`: cells of the rows that point at the query's row (its
-children)."""
+children); a row that points at itself is one of its own."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

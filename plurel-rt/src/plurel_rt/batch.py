@@ -117,7 +117,7 @@ def from_sampler(
     Args:
         batch: as it comes from `plurel_sampler.Sampler`.
         device: where the model is.
-        dtype: of the text block and the values; the sampler's bf16 is widened to it.
+        dtype: of the text block, the values and the labels; the sampler's bf16 is widened to it.
     """
     length = max(1, int((batch.encoding >= 0).sum(axis=1).max(initial=0)))
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from attrs import frozen
 from torch import Tensor
@@ -21,11 +22,15 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from plurel_sampler import AttentionPlan
 
+    Ints = NDArray[np.int32]
+
 SCORES = 1 << 22
-"""Scores that are in memory at once, 16 MB of f32; a group with more (a long column's) goes through its
-queries in parts. The sampler keeps the buckets of smaller groups below it."""
+"""Scores of a kind that are kept for the gradient at most, 16 MB of f32: where there are more, they are
+computed again. A bucket with more (one group's: a long column's) goes through its queries in parts."""
 
 
 @frozen(eq=False)
@@ -57,6 +62,7 @@ class KindGroups:
         buckets: in the plan's order.
         query_rows: sum of G H Q over the buckets.
         key_rows: sum of G H K.
+        scores: sum of G H Q K.
         query_place: `[N H]` int32, where among all buckets' queries a row of the table stands; `query_rows`
             where it sees nothing.
         key_place: int32 places among all buckets' keys, by row of the table.
@@ -66,6 +72,7 @@ class KindGroups:
     buckets: tuple[Bucket, ...]
     query_rows: int
     key_rows: int
+    scores: int
     query_place: Tensor
     key_place: Tensor
     key_start: Tensor
@@ -90,98 +97,93 @@ def groups_of(plan: AttentionPlan, heads: int, dtype: torch.dtype = torch.float3
         heads: H.
         dtype: of the queries, keys and values.
     """
-    kinds = len(plan.query_place)
-    rows = [_Rows(plan, kind, heads, dtype) for kind in range(kinds)]
-    return Groups(of_kind=tuple(of_kind.groups() for of_kind in rows))
+    kinds = plan.buckets[:, 0]
+    sizes = {"query": plan.buckets[:, 1] * plan.buckets[:, 2], "key": plan.buckets[:, 1] * plan.buckets[:, 3]}
+    of_kind = []
+    for kind in range(len(plan.query_place)):
+        table = plan.buckets[kinds == kind, 1:]
+        first = {side: int(size[kinds < kind].sum()) for side, size in sizes.items()}
+        query = _Rows(plan.query[first["query"] :], table[:, 0], table[:, 1], heads)
+        key = _Rows(plan.key[first["key"] :], table[:, 0], table[:, 2], heads)
+        start = plan.key_start[kind]
+        key_place, key_start = key.inverse(
+            plan.key_place[start[0] : start[-1]] - first["key"], start - start[0]
+        )
+        of_kind.append(
+            KindGroups(
+                buckets=tuple(_buckets(table.tolist(), query, key, dtype)),
+                query_rows=len(query.rows),
+                key_rows=len(key.rows),
+                scores=heads * int(table.astype(np.int64).prod(axis=1).sum()),
+                query_place=query.places(plan.query_place[kind] - first["query"]),
+                key_place=key_place,
+                key_start=key_start,
+            )
+        )
+    return Groups(of_kind=tuple(of_kind))
 
 
 class _Rows:
-    """Turns places of cells into places of (cell, head) rows, for one kind."""
+    """One side of a kind's groups: cells spread to (cell, head) rows, and where each went.
 
-    def __init__(self, plan: AttentionPlan, kind: int, heads: int, dtype: torch.dtype) -> None:
-        table = plan.buckets
-        sizes = {"query": table[:, 1] * table[:, 2], "key": table[:, 1] * table[:, 3]}
-        before, upto = (int((table[:, 0] < limit).sum()) for limit in (kind, kind + 1))
-        self.first = {side: int(size[:before].sum()) for side, size in sizes.items()}
-        self.table = table[before:upto, 1:].tolist()
-        self.cells = {
-            side: torch.from_numpy(getattr(plan, side))[start : start + int(sizes[side][before:upto].sum())]
-            for side, start in self.first.items()
-        }
-        self.query_place = torch.from_numpy(plan.query_place[kind])
-        self.key_start = torch.from_numpy(plan.key_start[kind])
-        self.key_place = torch.from_numpy(plan.key_place)[int(self.key_start[0]) : int(self.key_start[-1])]
-        self.heads = torch.arange(heads, dtype=torch.int32)
-        self.dtype = dtype
+    Attributes:
+        rows: `[P H]` int32 row of the table at each place, by bucket, group, head and number; below 0 for
+            padding.
+        place: `[P, H]` int32 where in `rows` the heads of a place of cells are.
+    """
 
-    def groups(self) -> KindGroups:
+    def __init__(self, cells: Ints, groups: Ints, sizes: Ints, heads: int) -> None:
+        counts = groups * sizes
+        total = int(counts.sum())
+        size = np.repeat(sizes, counts)
+        start = np.repeat(np.cumsum(counts, dtype=np.int32) - counts, counts)
+        number = np.arange(total, dtype=np.int32) - start
+        first = start * heads + number + number // size * size * (heads - 1)
+        self.heads = np.arange(heads, dtype=np.int32)
+        self.place = first[:, None] + size[:, None] * self.heads
+        self.rows = np.empty(total * heads, np.int32)
+        self.rows[self.place] = cells[:total, None] * heads + self.heads
+
+    def places(self, of_cells: Ints) -> Tensor:
+        """`[N]` place of each cell, below 0 for none -> `[N H]` place of each row, `len(rows)` for none."""
+        missing = len(self.rows)
+        padded = np.concatenate([self.place, np.full((1, len(self.heads)), missing, np.int32)])
+        return torch.from_numpy(padded[np.maximum(of_cells, -1)].reshape(-1))
+
+    def inverse(self, of_cells: Ints, starts: Ints) -> tuple[Tensor, Tensor]:
+        """Places by cell (`of_cells`, beginning at `starts`) as places by row, and where each row's begin."""
         heads = len(self.heads)
-        key_place, key_start = self._key_places()
-        return KindGroups(
-            buckets=tuple(self._buckets()),
-            query_rows=heads * len(self.cells["query"]),
-            key_rows=heads * len(self.cells["key"]),
-            query_place=self._query_places(),
-            key_place=key_place,
-            key_start=key_start,
+        counts = np.diff(starts)
+        row_starts = starts[:-1, None] * heads + counts[:, None] * self.heads  # [N, H]
+        rank = np.arange(len(of_cells), dtype=np.int32) - np.repeat(starts[:-1], counts)
+        spread = np.empty(len(of_cells) * heads, np.int32)
+        spread[np.repeat(row_starts, counts, axis=0) + rank[:, None]] = self.place[of_cells]
+        ends = np.array([len(spread)], np.int32)
+        return torch.from_numpy(spread), torch.from_numpy(np.concatenate([row_starts.reshape(-1), ends]))
+
+
+def _buckets(table: list[list[int]], query: _Rows, key: _Rows, dtype: torch.dtype) -> Iterator[Bucket]:
+    """A bucket for each line (groups, queries, keys) of the table."""
+    heads = len(query.heads)
+    at_query = at_key = 0
+    for groups, queries, keys in table:
+        looking = query.rows[at_query : at_query + groups * heads * queries]
+        seen = key.rows[at_key : at_key + groups * heads * keys]
+        at_query, at_key = at_query + len(looking), at_key + len(seen)
+        bias = idle = None
+        if (seen < 0).any():
+            hidden = torch.from_numpy(seen < 0).view(groups * heads, 1, keys)
+            bias = torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, -torch.inf)
+        if (looking < 0).any():
+            idle = torch.from_numpy(np.flatnonzero(looking < 0))
+        yield Bucket(
+            queries=queries,
+            keys=keys,
+            query=torch.from_numpy(np.maximum(looking, 0)),
+            key=torch.from_numpy(np.maximum(seen, 0)),
+            bias=bias,
+            idle=idle,
         )
-
-    def _buckets(self) -> Iterator[Bucket]:
-        heads = len(self.heads)
-        at_query = at_key = 0
-        for groups, queries, keys in self.table:
-            query = self.cells["query"][at_query : at_query + groups * queries].view(groups, 1, queries)
-            key = self.cells["key"][at_key : at_key + groups * keys].view(groups, 1, keys)
-            at_query, at_key = at_query + groups * queries, at_key + groups * keys
-            of_query, of_key = (cells * heads + self.heads[:, None] for cells in (query, key))
-            hidden = of_key < 0
-            bias = torch.zeros(hidden.shape, dtype=self.dtype).masked_fill_(hidden, -torch.inf)
-            idle = (of_query < 0).flatten().nonzero()[:, 0]
-            yield Bucket(
-                queries=queries,
-                keys=keys,
-                query=of_query.clamp_(min=0).flatten(),
-                key=of_key.clamp_(min=0).flatten(),
-                bias=bias.flatten(0, 1)[:, None] if hidden.any() else None,
-                idle=idle if len(idle) else None,
-            )
-
-    def _row_places(self, side: str) -> tuple[Tensor, Tensor]:
-        """For each place of a cell: the place of its row of head 0, and how far on the next head's is."""
-        places, strides = [], []
-        start, heads = 0, len(self.heads)
-        for groups, *sizes in self.table:
-            size = sizes[side == "key"]
-            first = start + torch.arange(groups, dtype=torch.int32)[:, None] * (heads * size)
-            places.append((first + torch.arange(size, dtype=torch.int32)).flatten())
-            strides.append(torch.full((groups * size,), size, dtype=torch.int32))
-            start += groups * heads * size
-        empty = [torch.zeros(0, dtype=torch.int32)]
-        return torch.cat(places or empty), torch.cat(strides or empty)
-
-    def _query_places(self) -> Tensor:
-        places, strides = self._row_places("query")
-        sees = self.query_place >= 0
-        cell_place = self.query_place[sees] - self.first["query"]
-        out = torch.full((len(sees), len(self.heads)), len(self.heads) * len(places), dtype=torch.int32)
-        out[sees] = places[cell_place][:, None] + strides[cell_place][:, None] * self.heads
-        return out.flatten()
-
-    def _key_places(self) -> tuple[Tensor, Tensor]:
-        """The inverse list, spread from cells to rows: a cell's places come once for each head."""
-        heads = len(self.heads)
-        places, strides = self._row_places("key")
-        cell_place = self.key_place - self.first["key"]
-        of_heads = places[cell_place][:, None] + strides[cell_place][:, None] * self.heads  # [T, H]
-        start = self.key_start - self.key_start[0]
-        count = start.diff()
-        row_start = torch.cat([(start[:-1] * heads)[:, None] + count[:, None] * self.heads]).flatten()
-        cell = torch.repeat_interleave(torch.arange(len(count)), count)
-        rank = torch.arange(len(cell)) - start[cell]
-        slot = row_start.view(-1, heads)[cell] + rank[:, None]
-        spread = torch.empty(of_heads.numel(), dtype=torch.int32)
-        spread[slot.flatten().long()] = of_heads.flatten()
-        return spread, torch.cat([row_start, row_start.new_tensor([len(spread)])])
 
 
 def attend_in_groups(query: Tensor, key: Tensor, value: Tensor, groups: KindGroups) -> Tensor:
@@ -208,16 +210,20 @@ class _Attend(torch.autograd.Function):
         queries, keys, values = (_table(tensor) for tensor in (query, key, value))
         mixed = queries.new_empty(groups.query_rows + 1, queries.shape[1])
         mixed[-1] = 0.0  # what a query in no group gets
+        kept: list[Tensor] = []
         start = 0
         for bucket in groups.buckets:
             q = _gather(queries, bucket.query, bucket.queries)
             k, v = (_gather(table, bucket.key, bucket.keys) for table in (keys, values))
             out = mixed[start : start + len(bucket.query)].view_as(q)
             start += len(bucket.query)
-            for part in _parts(q, k):
-                torch.bmm(_weights(q[:, part], k, bucket), v, out=out[:, part])
+            for part in _parts(bucket):
+                weights = _weights(q[:, part], k, bucket)
+                torch.bmm(weights, v, out=out[:, part])
+                if groups.scores <= SCORES:
+                    kept.append(weights)
         out = mixed.index_select(0, groups.query_place).view(query.shape)
-        ctx.save_for_backward(query, key, value, out)
+        ctx.save_for_backward(query, key, value, out, *kept)
         ctx.groups = groups
         return out
 
@@ -225,16 +231,16 @@ class _Attend(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         groups: KindGroups = ctx.groups
-        query, key, value, out = ctx.saved_tensors
+        query, key, value, out, *kept = ctx.saved_tensors
         queries, keys, values, of_out = (_table(tensor) for tensor in (query, key, value, gradient))
         along = (gradient * out).sum(-1).neg_().view(-1, 1)
         scale = queries.shape[1] ** -0.5
         of_queries = queries.new_empty(groups.query_rows + 1, queries.shape[1])
         of_queries[-1] = 0.0
-        of_keys = keys.new_zeros(groups.key_rows, keys.shape[1])
-        of_values = keys.new_zeros(groups.key_rows, keys.shape[1])
+        of_keys = keys.new_empty(groups.key_rows, keys.shape[1])
+        of_values = keys.new_empty(groups.key_rows, keys.shape[1])
         query_start = key_start = 0
-        for bucket in groups.buckets:
+        for number, bucket in enumerate(groups.buckets):
             q, dout, dot = (_gather(t, bucket.query, bucket.queries) for t in (queries, of_out, along))
             k, v = (_gather(table, bucket.key, bucket.keys) for table in (keys, values))
             dq = of_queries[query_start : query_start + len(bucket.query)].view_as(q)
@@ -242,12 +248,13 @@ class _Attend(torch.autograd.Function):
                 table[key_start : key_start + len(bucket.key)].view_as(k) for table in (of_keys, of_values)
             )
             query_start, key_start = query_start + len(bucket.query), key_start + len(bucket.key)
-            for part in _parts(q, k):
-                weights = _weights(q[:, part], k, bucket)
-                dv.baddbmm_(weights.mT, dout[:, part])
+            for part in _parts(bucket):
+                weights = kept[number] if kept else _weights(q[:, part], k, bucket)
                 dscores = torch.baddbmm(dot[:, part], dout[:, part], v.mT).mul_(weights)
                 torch.baddbmm(dq[:, part], dscores, k, beta=0, alpha=scale, out=dq[:, part])
-                dk.baddbmm_(dscores.mT, q[:, part], alpha=scale)
+                beta = 0 if part.start == 0 else 1  # the parts of a group add up in its keys
+                torch.baddbmm(dv, weights.mT, dout[:, part], beta=beta, out=dv)
+                torch.baddbmm(dk, dscores.mT, q[:, part], beta=beta, alpha=scale, out=dk)
         return (
             of_queries.index_select(0, groups.query_place).view(query.shape),
             _scatter(of_keys, groups).view(key.shape),
@@ -273,11 +280,10 @@ def _scatter(gathered: Tensor, groups: KindGroups) -> Tensor:
     )
 
 
-def _parts(query: Tensor, key: Tensor) -> list[slice]:
+def _parts(bucket: Bucket) -> list[slice]:
     """Queries that are computed at once: all, but for a bucket whose one group is very large."""
-    queries = query.shape[1]
-    size = max(1, SCORES // (key.shape[0] * key.shape[1]))
-    return [slice(start, start + size) for start in range(0, queries, size)]
+    size = max(1, SCORES // len(bucket.key))
+    return [slice(start, start + size) for start in range(0, bucket.queries, size)]
 
 
 def _weights(query: Tensor, key: Tensor, bucket: Bucket) -> Tensor:

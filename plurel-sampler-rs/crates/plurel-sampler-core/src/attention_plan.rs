@@ -5,6 +5,8 @@
 //! and every cell looks in one group of a kind at most, so attention over groups is attention over visible pairs and
 //! nothing else. What attends is `plurel_rt`; nothing here depends on a model's width or heads.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 use crate::error::{Error, Kind as ErrorKind, Result};
@@ -12,8 +14,11 @@ use crate::error::{Error, Kind as ErrorKind, Result};
 /// The kinds of attention, in the order in which plans number them.
 pub const KINDS: usize = 3;
 
-/// Sizes of a bucket's groups are within this ratio, so that padding costs little and buckets are few.
+/// Groups whose sizes are within this ratio share a bucket, so that padding costs little and buckets are few.
 const STEP: (usize, usize) = (3, 2);
+
+/// Buckets are merged where that pads by fewer pairs: to compute them takes about as long as to begin a bucket.
+const MERGED_PAIRS: usize = 2048;
 
 /// Keys of a bucket at most, padding included: what a bucket gathers should stay in a core's cache. A larger group
 /// has a bucket of its own.
@@ -68,6 +73,25 @@ struct Group<'a> {
     keys: &'a [u32],
 }
 
+/// Groups of like sizes, and the largest of these.
+struct Alike<'a> {
+    groups: Vec<Group<'a>>,
+    queries: usize,
+    keys: usize,
+}
+
+impl Alike<'_> {
+    fn pairs(&self) -> usize {
+        self.groups.len() * self.queries * self.keys
+    }
+
+    /// How many pairs of padding both together have more than each by itself.
+    fn growth(&self, other: &Self) -> usize {
+        let (queries, keys) = (self.queries.max(other.queries), self.keys.max(other.keys));
+        (self.groups.len() + other.groups.len()) * queries * keys - self.pairs() - other.pairs()
+    }
+}
+
 /// The cells of one sequence, padding left out, and the links (child, parent) between the rows that they name.
 #[derive(Default)]
 struct Sequence {
@@ -107,13 +131,12 @@ impl AttentionPlan {
     }
 
     /// Puts the groups of a kind into buckets, and notes where each cell went.
-    fn add(&mut self, kind: usize, mut groups: Vec<Group<'_>>) {
-        let class = |group: &Group<'_>| (size_class(group.queries.len()), size_class(group.keys.len()));
-        // Inside a class by size, so that what lies together pads little; a stable sort keeps the rest in order.
-        groups.sort_by_key(|group| (class(group), group.keys.len(), group.queries.len()));
+    fn add(&mut self, kind: usize, groups: Vec<Group<'_>>) {
         let first_key = self.key.len();
-        for of_class in groups.chunk_by(|a, b| class(a) == class(b)) {
-            let mut rest = of_class;
+        for Alike { mut groups, .. } in alike(groups) {
+            // What lies together in a bucket pads little; a stable sort keeps the rest in order.
+            groups.sort_by_key(|group| (group.keys.len(), group.queries.len()));
+            let mut rest = groups.as_slice();
             while !rest.is_empty() {
                 let (bucket, left) = rest.split_at(fitting(rest));
                 self.add_bucket(kind, bucket);
@@ -158,6 +181,31 @@ impl AttentionPlan {
             self.key_place[next[cell as usize] as usize] = (first + place) as i32;
             next[cell as usize] += 1;
         }
+    }
+}
+
+/// Groups by their sizes: those within a step together, and further ones where that costs next to nothing.
+fn alike(groups: Vec<Group<'_>>) -> Vec<Alike<'_>> {
+    let mut classes: BTreeMap<(usize, usize), Alike<'_>> = BTreeMap::new();
+    for group in groups {
+        let (queries, keys) = (group.queries.len(), group.keys.len());
+        let class = classes.entry((size_class(queries), size_class(keys)));
+        let class = class.or_insert(Alike { groups: Vec::new(), queries: 0, keys: 0 });
+        class.groups.push(group);
+        (class.queries, class.keys) = (class.queries.max(queries), class.keys.max(keys));
+    }
+    let mut classes: Vec<_> = classes.into_values().collect();
+    loop {
+        let pairs = (0..classes.len()).flat_map(|second| (0..second).map(move |first| (first, second)));
+        let best = pairs.map(|(first, second)| (classes[first].growth(&classes[second]), first, second)).min();
+        let Some((growth, first, second)) = best else { return classes };
+        if growth >= MERGED_PAIRS {
+            return classes;
+        }
+        let Alike { groups, queries, keys } = classes.remove(second);
+        let class = &mut classes[first];
+        class.groups.extend(groups);
+        (class.queries, class.keys) = (class.queries.max(queries), class.keys.max(keys));
     }
 }
 
@@ -383,5 +431,12 @@ mod tests {
         let plan = plan_of(&[(rows, vec![])]);
         let padding = plan.query.iter().filter(|cell| **cell < 0).count();
         assert!(padding * 3 < plan.query.len(), "{padding} of {}", plan.query.len());
+    }
+
+    #[test]
+    fn small_groups_of_many_sizes_share_a_few_buckets() {
+        let rows: Vec<(i32, i32)> = (0..12).flat_map(|row| (0..=row).map(move |column| (column, row))).collect();
+        let plan = plan_of(&[(rows, vec![])]);
+        assert!(plan.buckets.len() / 4 <= 4, "{:?}", plan.buckets);
     }
 }
