@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import jsonschema
 import pytest
 
 from plurel.cli import main
+from plurel.cli.output import reporter
 from plurel.plugins import get_ledger
 
 Run = Callable[..., tuple[int, str, str]]
@@ -114,6 +116,16 @@ def test_a_wrong_file_is_one_paragraph_where_it_is_not_the_subject(
     assert err.startswith(
         f"error: {path}: unknown key 'num_row_choices'; closest: num_cols_choices @ $.database_"
     )
+
+
+def test_a_shown_text_keeps_its_lines_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    text = "\n".join(f"  key_{number}: {'words ' * 30}" for number in range(3))
+    reporter().text(text)
+    reporter(json=True).text(text)
+    assert capsys.readouterr().out == f"{text}\n"
 
 
 def test_presets_may_be_empty(run: Run) -> None:
