@@ -5,13 +5,16 @@ from __future__ import annotations
 import doctest
 import importlib
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pluggy
 import pytest
 
@@ -19,7 +22,8 @@ from plurel.plugins import HOOK_VERSION, PluginRow, hookimpl, hookspecs, protoco
 from plurel.plugins import records as records_module
 from plurel.plugins.loading import check_records, register
 from plurel.plugins.records import KINDS, RECORDS
-from plurel.plugins.requests import ImportRequest
+from plurel.plugins.requests import ArtefactRequest, ExportRequest, ImportRequest
+from plurel.seeding import Stream
 from plurel.validate import validate_directory
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugin-hooks.md"
@@ -128,6 +132,44 @@ def test_the_page_names_protocols_and_fields_that_exist() -> None:
     fields = "".join(str(getattr(params, name).__doc__) for name in ("DatabaseParams", "SCMParams"))
     for choice in re.findall(r"`(?:database|scm)_params\.(\w+)`", text):
         assert f" {choice}: " in fields, choice
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_hook_is_implemented_in_some_test(kind: str) -> None:
+    own = re.compile(rf"\bplurel_{kind}\b")
+    assert any(own.search(text) for text in every_test_file().values())
+
+
+@cache
+def every_test_file() -> dict[str, str]:
+    tests = Path(__file__).parents[1]
+    return {str(file): file.read_text(encoding="utf-8") for file in tests.rglob("*.py")}
+
+
+def test_the_example_of_an_exporter_writes_every_table(
+    example_module: Callable[[str], ModuleType], kept_shop: Path, tmp_path: Path
+) -> None:
+    [record] = example_module("exporters").plurel_exporters()
+    record.factory().run(ExportRequest(database=kept_shop, destination=str(tmp_path)))
+    lines = (tmp_path / "customers.jsonl").read_text().splitlines()
+    assert [json.loads(line)["name"] for line in lines] == list("abcdef")
+
+
+def test_the_example_of_a_value_generator_gives_each_label_a_surface(
+    example_module: Callable[[str], ModuleType],
+) -> None:
+    [record] = example_module("value_generators").plurel_value_generators()
+    assert record.factory().generate(np.array([0, 5, 6]), Stream(0)) == ["A", "F", "A"]
+
+
+def test_the_example_of_an_artefact_is_recognised_and_read(
+    example_module: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    [record] = example_module("artefacts").plurel_artefacts()
+    assert record.signs == ("notebook.json",)
+    (tmp_path / "1.page").write_text("words")
+    contents = record.factory().inspect(ArtefactRequest(path=tmp_path))
+    assert (contents.summary, contents.facts) == ("1 pages", {"pages": ["1.page"]})
 
 
 def test_a_plugins_author_needs_two_names() -> None:

@@ -555,7 +555,7 @@ def plurel_exporters() -> Iterable[records.Exporter]:
         ...     def run(self, request):
         ...         for table in sorted((request.database / "db").glob("*.parquet")):
         ...             out = f"{request.destination}/{table.stem}.jsonl"
-        ...             pd.read_parquet(table).to_json(out, orient="records", lines=True)
+        ...             pd.read_parquet(table).to_json(out, orient="records", lines=True, date_format="iso")
         >>> @hookimpl
         ... def plurel_exporters():
         ...     yield records.Exporter(name="jsonl", summary="One JSON document a row", factory=JsonLines)
