@@ -110,6 +110,9 @@ def test_the_database_names_what_made_it(run: Place) -> None:
         ("timelines", "uniform"): 1,
         ("transforms", "arctan"): 1,
     }
+    assert manifest["config"]["preset"] == {"name": "every_kind", "dist": DIST, "revision": 4}
+    mechanisms = {node["mechanism"] for node in manifest["causal_graph"]["nodes"]}
+    assert mechanisms == {"plurel-scm:mlp", f"{DIST}:linear", f"{DIST}:sawtooth", f"{DIST}:mixture"}
     tables = manifest["columns"].values()
     assert {table["table_model"] for table in tables} == {"plurel-scm:scm", f"{DIST}:mixture"}
     columns = [column for table in tables for column in table["columns"].values()]
