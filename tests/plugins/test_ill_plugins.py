@@ -120,6 +120,7 @@ def test_help_is_as_ever_with_all_of_them(plurel: Run, everybody: list[Path]) ->
     run, alone = plurel("--help", plugins=everybody), plurel("--help")
     assert (run.returncode, run.stdout) == (0, alone.stdout)
     assert len(run.stderr.splitlines()) == len(ILL)
+    assert plurel("--help", plugins=everybody, RANK="1").stderr == ""
 
 
 def test_a_run_that_names_none_of_them_is_as_ever(plurel: Run, everybody: list[Path], tmp_path: Path) -> None:

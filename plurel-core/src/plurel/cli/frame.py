@@ -200,8 +200,9 @@ def _with_hyphens(token: str) -> str:
 
 
 def _say_plugin_warnings() -> None:
-    """Warnings as one line each on stderr, for people and not for programmers; plugins' always."""
-    warnings.filterwarnings("always", category=PluginWarning)
+    """Warnings as one line each on stderr, for people and not for programmers; plugins' by the first rank."""
+    later_rank = os.environ.get("RANK", "0") != "0"  # a launcher started this command several times
+    warnings.filterwarnings("ignore" if later_rank else "always", category=PluginWarning)
 
     said: set[str] = set()
 
