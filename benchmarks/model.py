@@ -24,8 +24,8 @@ from typing import Any
 
 FORMS = ("masks", "groups")
 LENGTH, SEQUENCES = 1024, 4
-PUBLISHED = {"dim": 256, "depth": 12, "heads": 8, "ff": 1024}
-TINY = {"dim": 64, "depth": 4, "heads": 2, "ff": 192}
+PUBLISHED: dict[str, Any] = {"dim": 256, "depth": 12, "heads": 8, "ff": 1024}
+TINY: dict[str, Any] = {"dim": 64, "depth": 4, "heads": 2, "ff": 192}
 PARTS = ("speed", "memory", "tiny")
 
 
