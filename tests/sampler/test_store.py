@@ -28,12 +28,14 @@ from plurel_sampler import (
     Store,
     StoreExistsError,
     StoreFormatError,
+    StoreIOError,
     StoreMissingError,
     Table,
     Target,
     Task,
     UnresolvedKeyError,
     build_store,
+    verify_store,
 )
 
 MakeShop = Callable[..., Store]
@@ -472,6 +474,52 @@ def test_vectors_can_be_added_later(make_shop: MakeShop) -> None:
     assert len(Sampler([richer], [Target(0, "task", "again")], embedder="hashed")) == 8
 
 
+def test_vectors_are_those_of_the_store_that_lies_there_now(make_shop: MakeShop) -> None:
+    store = make_shop()
+    strings = store.strings
+    longer = Table("longer", pa.table({"note": [f"note {row}" for row in range(99)]}))
+    now = build_store(store.path, [longer], overwrite=True)
+    richer = store.with_embeddings(HashedEmbedder(8))
+    assert len(richer.strings) == len(now.strings) > len(strings)
+    assert verify_store(store.path) == []
+
+
+@pytest.mark.parametrize("killed", ["before the new description", "after it"])
+def test_whoever_is_killed_while_replacing_vectors_leaves_a_whole_store(
+    make_shop: MakeShop, killed: str
+) -> None:
+    store = make_shop()
+    before = {file.name: file.read_bytes() for file in store.path.iterdir()}
+    store.with_embeddings(HashedEmbedder(8))
+    after = {file.name: file.read_bytes() for file in store.path.iterdir()}
+    vectors = {name for name in {*before, *after} if name.startswith("embeddings.")}
+    assert len(vectors) == 2
+    for name, content in (before | after if killed == "after it" else after | before).items():
+        (store.path / name).write_bytes(content)
+    width = 8 if killed == "after it" else 16
+    assert Store.open(store.path, "checksums").info["embeddings"]["hashed"]["width"] == width
+    again = store.with_embeddings(HashedEmbedder(8))
+    assert {file.name for file in store.path.iterdir()} == {*again.info["files"], "store.json"}
+    assert verify_store(store.path) == []
+
+
+@pytest.mark.parametrize("room", [100, 2000])
+def test_a_full_disk_leaves_a_store_as_it_was(make_shop: MakeShop, room: int) -> None:
+    resource = pytest.importorskip("resource")
+    store = make_shop()
+    before = {file: file.read_bytes() for file in store.path.parent.rglob("*") if file.is_file()}
+    vectors = 64 + 2 * len(store.strings)
+    assert 100 < vectors < 2000 < (store.path / "store.json").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(StoreIOError, match="cannot write"):
+            store.with_embeddings(HashedEmbedder(1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {file: file.read_bytes() for file in store.path.parent.rglob("*") if file.is_file()} == before
+
+
 def test_vectors_of_the_wrong_shape_are_refused(make_shop: MakeShop) -> None:
     class Wide:
         name, width, fingerprint = "wide", 4, "1"
@@ -510,6 +558,10 @@ def test_what_could_not_be_read_again_is_never_published(tmp_path: Path) -> None
 # ---------------------------------------------------------------------- damage
 
 
+class Other(HashedEmbedder):
+    name = "other"
+
+
 def use(path: Path) -> None:
     """Opens a store and makes every context of it."""
     store = Store.open(path)
@@ -521,7 +573,7 @@ def use(path: Path) -> None:
             [store], targets, ContextConfig(64, 8), embedder="hashed", shuffle=False, num_threads=1
         )
         sampler.batch(np.arange(len(sampler)))
-    store.with_embeddings(HashedEmbedder(4))
+    store.with_embeddings(Other(4))
     store.strings.to_pylist()
 
 
@@ -549,8 +601,8 @@ FILES = [
 @pytest.mark.parametrize("file", FILES)
 def test_flipped_bytes_are_typed_errors_and_checksums_find_them(make_shop: MakeShop, file: str) -> None:
     store = make_shop()
-    path = store.path / file
-    whole = path.read_bytes()
+    path, description = store.path / file, store.path / "store.json"
+    whole, described = path.read_bytes(), description.read_bytes()
     for position in np.linspace(0, len(whole) - 1, 40).astype(int):
         damaged = bytearray(whole)
         damaged[position] ^= 0xFF
@@ -558,10 +610,11 @@ def test_flipped_bytes_are_typed_errors_and_checksums_find_them(make_shop: MakeS
         with pytest.raises(StoreFormatError):
             Store.open(store.path, "checksums")
         assert complaint(store.path) in (None, str(path))
+        description.write_bytes(described)
         path.write_bytes(whole)
-        for added in store.path.glob("embeddings.*.bin"):
-            if added.name != "embeddings.hashed.bin":
-                added.unlink()
+        for added in store.path.glob("embeddings.other*.bin"):
+            added.unlink()
+        Store.open(store.path, "checksums")
 
 
 @pytest.mark.parametrize("file", FILES)

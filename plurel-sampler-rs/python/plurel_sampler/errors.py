@@ -69,7 +69,7 @@ class StoreExistsError(StoreError, FileExistsError):
 
 
 class StoreBusyError(StoreError):
-    """Another process is building a store at the output path."""
+    """Another process is building a store at the path, or adds vectors to it."""
 
 
 class StoreMissingError(StoreError, FileNotFoundError):

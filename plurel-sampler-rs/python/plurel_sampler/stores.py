@@ -174,10 +174,16 @@ class Store:
         return self._native.column_times(table, column)
 
     def with_embeddings(self, embedder: Embedder) -> Store:
-        """Adds the vectors of another embedder to the store; no cell is rewritten.
+        """Adds the vectors of another embedder to the store, or replaces those of the same name.
+
+        No cell is rewritten. Whoever is killed meanwhile leaves the store as it was.
 
         Returns:
-            The store with them.
+            The store with them, as it lies there now.
+
+        Raises:
+            StoreBusyError: Another process builds a store there or adds to it.
+            StoreFormatError: The store is damaged.
         """
         return Store(self._native.with_embeddings(embedder), self.path)
 

@@ -16,22 +16,30 @@ pub const EMBEDDINGS_TAG: FileTag = *b"embd";
 const CHUNK: usize = 4096;
 const CHUNK_VALUES: usize = 1 << 24;
 
-/// Writes `embeddings.<name>.bin` (`[strings, width]` bf16) into a directory.
-pub fn write_embeddings<'a>(
-    directory: &Path,
-    embedder: &dyn Embedder,
-    batches: impl Iterator<Item = Result<Vec<&'a str>>>,
-) -> Result<(EmbeddingMeta, FileMeta)> {
-    let (name, width) = (embedder.name(), embedder.width());
-    check_name(name)?;
-    if width == 0 {
-        return Err(Error::build(format!("embedder {name} makes vectors of width 0")));
+/// Writes `embeddings.<name>.bin` (`[strings, width]` bf16), some texts at a time.
+pub struct EmbeddingsWriter<'a> {
+    embedder: &'a dyn Embedder,
+    file: String,
+    out: Writer,
+}
+
+impl<'a> EmbeddingsWriter<'a> {
+    pub fn new(directory: &Path, embedder: &'a dyn Embedder) -> Result<Self> {
+        let name = embedder.name();
+        check_name(name)?;
+        if embedder.width() == 0 {
+            return Err(Error::build(format!("embedder {name} makes vectors of width 0")));
+        }
+        let file = format!("embeddings.{}.bin", name.replace(':', "--"));
+        let out = Writer::new(&directory.join(&file), EMBEDDINGS_TAG)?;
+        Ok(EmbeddingsWriter { embedder, file, out })
     }
-    let file = format!("embeddings.{}.bin", name.replace(':', "--"));
-    let mut out = Writer::new(&directory.join(&file), EMBEDDINGS_TAG)?;
-    for batch in batches {
-        for texts in batch?.chunks((CHUNK_VALUES / width).clamp(1, CHUNK)) {
-            let values = embedder.embed(texts)?;
+
+    /// The vectors of the texts that come next.
+    pub fn put(&mut self, texts: &[&str]) -> Result<()> {
+        let (name, width) = (self.embedder.name(), self.embedder.width());
+        for texts in texts.chunks((CHUNK_VALUES / width).clamp(1, CHUNK)) {
+            let values = self.embedder.embed(texts)?;
             if values.len() != texts.len() * width {
                 let message =
                     format!("embedder {name} gave {} values for {} texts of width {width}", values.len(), texts.len());
@@ -42,11 +50,15 @@ pub fn write_embeddings<'a>(
                 return Err(Error::build(message));
             }
             let bits: Vec<u16> = values.iter().map(|&value| bf16::from_f32(value).to_bits()).collect();
-            out.put(&bits)?;
+            self.out.put(&bits)?;
         }
+        Ok(())
     }
-    let meta = EmbeddingMeta { file, width: width as u64, fingerprint: embedder.fingerprint().to_string() };
-    Ok((meta, out.finish()?))
+
+    pub fn finish(self) -> Result<(EmbeddingMeta, FileMeta)> {
+        let (width, fingerprint) = (self.embedder.width() as u64, self.embedder.fingerprint().to_string());
+        Ok((EmbeddingMeta { file: self.file, width, fingerprint }, self.out.finish()?))
+    }
 }
 
 fn check_name(name: &str) -> Result<()> {

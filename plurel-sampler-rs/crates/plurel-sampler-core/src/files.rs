@@ -186,16 +186,11 @@ pub fn check_content(path: &Path, meta: &FileMeta) -> Result<()> {
     Err(Error::format(message).in_file(path))
 }
 
-/// Writes a small file whole or not at all, for a caller that nobody else writes beside.
-pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    let mut writer = Writer::plain(&temporary)?;
+/// Writes a small file and flushes it to the disk. Half of it may be there meanwhile, so this is for drafts.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+    let mut writer = Writer::plain(path)?;
     writer.put(content)?;
-    writer.finish()?;
-    std::fs::rename(&temporary, path).map_err(|error| Error::io("rename", &temporary, error))?;
-    sync_directory(path.parent().unwrap_or(Path::new(".")))
+    writer.finish().map(|_| ())
 }
 
 /// Makes renames inside a directory durable.

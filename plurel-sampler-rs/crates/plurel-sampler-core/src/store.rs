@@ -12,9 +12,9 @@ use arrow_array::{Array, LargeStringArray};
 use arrow_ipc::reader::FileReader;
 
 use crate::build::{CELLS_TAG, CHILDREN_TAG, OFFSETS_TAG, PARENTS_TAG, TIMES_TAG};
-use crate::embed::{EMBEDDINGS_TAG, write_embeddings};
+use crate::embed::{EMBEDDINGS_TAG, EmbeddingsWriter};
 use crate::error::{Error, Kind, Result};
-use crate::files::{Draft, Mapped, check_content, check_length, write_atomically};
+use crate::files::{Draft, Mapped, check_content, check_length, write_whole};
 use crate::format::*;
 use crate::spec::Embedder;
 
@@ -217,39 +217,53 @@ impl Store {
         }))
     }
 
-    /// Adds the vectors of another embedder; the cells stay as they are.
+    /// Adds the vectors of another embedder, or replaces those of the same name; the cells stay as they are.
     pub fn add_embeddings(&self, embedder: &dyn Embedder) -> Result<Store> {
-        let mut batches = Vec::new();
-        for batch in self.strings()? {
-            batches.push(batch?);
-        }
-        let found: usize = batches.iter().map(|batch| batch.len()).sum();
-        if found as u64 != self.manifest.num_strings {
-            let message = format!("{found} strings where there should be {}", self.manifest.num_strings);
-            return Err(Error::format(message).in_file(self.path.join(TEXT)));
-        }
-        let texts = batches.iter().map(|batch| Ok((0..batch.len()).map(|index| batch.value(index)).collect()));
-        // Whoever holds the draft is the only one that changes the store; another may have done so since it was opened.
+        // Nobody builds or adds anything here meanwhile; what others did since this store was opened is read anew.
+        let place = std::fs::canonicalize(&self.path).map_err(|error| Error::io("open", &self.path, error))?;
+        let _lock = Draft::beside(&place)?;
+        let store = Store::open(&self.path, Verify::Lengths)?;
+        // Inside of the store, which may be a file system of its own.
         let draft = Draft::beside(&self.path.join("embeddings"))?;
-        let (mut manifest, _) = read_description(&self.path)?;
-        let (mut meta, file) = write_embeddings(draft.path(), embedder, texts)?;
-        let written = draft.path().join(&meta.file);
+        let (mut meta, content) = store.write_embeddings(draft.path(), embedder)?;
+        let written = meta.file.clone();
+        let mut manifest = store.manifest;
         let before = manifest.embeddings.get(embedder.name()).map(|meta| meta.file.clone());
-        if before.as_ref() == Some(&meta.file) {
-            // The old vectors stay what the description names until there is a new description.
-            meta.file.insert(meta.file.len() - ".bin".len(), '~');
+        if let Some(before) = &before {
+            manifest.files.remove(before);
+            if *before == meta.file {
+                // The old vectors stay what the description names until there is a new description.
+                meta.file.insert(meta.file.len() - ".bin".len(), '~');
+            }
         }
         let target = self.path.join(&meta.file);
-        std::fs::rename(written, &target).map_err(|error| Error::io("rename", &target, error))?;
-        before.iter().for_each(|name| drop(manifest.files.remove(name)));
-        manifest.files.insert(meta.file.clone(), file);
+        manifest.files.insert(meta.file.clone(), content);
         manifest.embeddings.insert(embedder.name().to_string(), meta);
-        write_atomically(&self.path.join(MANIFEST), manifest.to_json()?.as_bytes())?;
-        if let Some(name) = before {
-            let old = self.path.join(name);
+        write_whole(&draft.path().join(MANIFEST), manifest.to_json()?.as_bytes())?;
+        draft.hand_over(&written, &target)?;
+        draft.hand_over(MANIFEST, &self.path.join(MANIFEST))?;
+        if let Some(before) = before {
+            let old = self.path.join(before);
             std::fs::remove_file(&old).map_err(|error| Error::io("remove", &old, error))?;
         }
         Store::open(&self.path, Verify::Lengths)
+    }
+
+    /// Writes the vectors of all strings into a directory.
+    fn write_embeddings(&self, directory: &Path, embedder: &dyn Embedder) -> Result<(EmbeddingMeta, FileMeta)> {
+        let mut out = EmbeddingsWriter::new(directory, embedder)?;
+        let mut found = 0;
+        for batch in self.strings()? {
+            let batch = batch?;
+            let texts: Vec<&str> = (0..batch.len()).map(|index| batch.value(index)).collect();
+            out.put(&texts)?;
+            found += batch.len() as u64;
+        }
+        if found == self.manifest.num_strings {
+            return out.finish();
+        }
+        let message = format!("{found} strings where there should be {}", self.manifest.num_strings);
+        Err(Error::format(message).in_file(self.path.join(TEXT)))
     }
 }
 

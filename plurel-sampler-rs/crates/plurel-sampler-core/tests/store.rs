@@ -9,6 +9,8 @@ use plurel_sampler_core::build::build_store;
 use plurel_sampler_core::context::{ChildChoice, ContextConfig, LabelChoice};
 use plurel_sampler_core::embed::HashedEmbedder;
 use plurel_sampler_core::error::{Kind, Result};
+#[cfg(unix)]
+use plurel_sampler_core::files::Draft;
 use plurel_sampler_core::format;
 use plurel_sampler_core::order::Balance;
 use plurel_sampler_core::sampler::{Sampler, SamplerSpec, Sequencing};
@@ -147,6 +149,18 @@ fn vectors_that_are_replaced_are_never_mixed_and_none_are_lost() {
         assert_eq!(files, found.manifest().files.len() + 1, "nothing is left over");
     }
     assert_eq!(old.vector(0).unwrap(), before, "whoever had them open still reads them");
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_added_while_somebody_is_at_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = build(&folder.path().join("store"), 4).unwrap();
+    let embedder = HashedEmbedder::new(8).unwrap();
+    let work = Draft::beside(store.path()).unwrap();
+    assert_eq!(store.add_embeddings(&embedder).err().unwrap().kind, Kind::Busy);
+    drop(work);
+    store.add_embeddings(&embedder).unwrap();
 }
 
 #[test]

@@ -18,9 +18,9 @@ mod strings;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::embed::write_embeddings;
+use crate::embed::EmbeddingsWriter;
 use crate::error::{Error, Kind, Result};
-use crate::files::{Draft, FileTag, Writer, check_free, write_atomically};
+use crate::files::{Draft, FileTag, Writer, check_free, write_whole};
 use crate::format::*;
 use crate::spec::{BuildOptions, Embedder, Encoding, LabelKnown, TableSpec, TaskSpec};
 use crate::store::{Store, Verify};
@@ -115,8 +115,12 @@ impl Build<'_> {
         let mut embeddings = BTreeMap::new();
         if let Some(embedder) = embedder {
             let ids: Vec<u32> = (0..strings.len() as u32).collect();
-            let chunks = ids.chunks(TEXT_BATCH).map(|ids| Ok(ids.iter().map(|&id| strings.get(id)).collect()));
-            let (meta, file) = write_embeddings(self.directory, embedder, chunks)?;
+            let mut vectors = EmbeddingsWriter::new(self.directory, embedder)?;
+            for ids in ids.chunks(TEXT_BATCH) {
+                let texts: Vec<&str> = ids.iter().map(|&id| strings.get(id)).collect();
+                vectors.put(&texts)?;
+            }
+            let (meta, file) = vectors.finish()?;
             files.insert(meta.file.clone(), file);
             embeddings.insert(embedder.name().to_string(), meta);
         }
@@ -141,7 +145,7 @@ impl Build<'_> {
         let description = manifest.to_json()?;
         // What cannot be read again (provenance may be nested too deeply) must not be found out after the store is there.
         Manifest::from_json(&description).map_err(|error| Error::build(error.message))?;
-        write_atomically(&self.directory.join(MANIFEST), description.as_bytes())
+        write_whole(&self.directory.join(MANIFEST), description.as_bytes())
     }
 
     fn check_tasks(&self, scanned: &[Scanned]) -> Result<()> {

@@ -39,7 +39,8 @@ impl Draft {
                 }
                 lock::Held::Gone => {}
                 lock::Held::Others => {
-                    let message = "another process is building a store there; wait for it or choose another path";
+                    let message =
+                        "another process is building a store there, or adds to one; wait for it or choose another path";
                     return Err(Error::new(Kind::Busy, message).in_file(out));
                 }
                 lock::Held::Unknown if made => {
@@ -56,6 +57,12 @@ impl Draft {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Moves a file to a path on the same file system; one that lies there is replaced at once.
+    pub fn hand_over(&self, file: &str, target: &Path) -> Result<()> {
+        std::fs::rename(self.path.join(file), target).map_err(|error| Error::io("rename into place", target, error))?;
+        sync_directory(target.parent().unwrap_or(Path::new(".")))
     }
 
     /// Gives the directory its name; a store that lies at `out` is replaced at once if `overwrite` says so.
