@@ -262,7 +262,7 @@ def test_an_interrupt_while_a_file_is_read_is_one(
 
     call = ["preprocess", str(directory), "--out", str(tmp_path / "stores")]
     with monkeypatch.context() as patch:
-        patch.setattr("plurel_sampler.packing.infer_encodings", lambda *_: {"users": {}, "visits": {}})
+        patch.setattr("plurel_sampler.packing.infer_types", lambda *_: {"users": {}, "visits": {}})
         patch.setattr(pq.ParquetFile, "iter_batches", interrupted)
         assert main(call) == 130
     assert capsys.readouterr().err.endswith("interrupted\n")
