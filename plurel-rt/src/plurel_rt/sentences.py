@@ -110,7 +110,7 @@ class SentenceEmbedder:
                 f"python -m pip install 'sentence-transformers>=6' ({error})",
                 "sentence-transformers",
             ) from error
-        # Whatever the hub, the network or a stranger's files come up with, the person's request cannot be met.
+        # Whatever the hub, the network or a file comes up with: the request cannot be met.
         folder = _local(name)
         if folder is not None:
             try:
