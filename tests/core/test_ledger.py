@@ -26,7 +26,7 @@ from plurel.errors import (
     PluginWarning,
     UnknownNameError,
 )
-from plurel.plugins import Entry, Ledger, PluginRow, hookspecs, provenance, records
+from plurel.plugins import CHOOSES, Entry, Ledger, PluginRow, canonical, hookspecs, provenance, records
 from plurel.plugins.entries import singular
 
 GOOD = """
@@ -371,7 +371,7 @@ def test_plugins_that_somebody_switched_off_are_counted_and_not_blamed(
     off = sum(plugin.status == "blocked" for plugin in ledger.plugins)
     with pytest.raises(UnknownNameError) as caught:
         ledger.find("activations", "bump")
-    assert caught.value.message == "unknown activation 'bump'; known: other"
+    assert caught.value.message.startswith("unknown activation 'bump'; known: other")
     plugins = "1 plugin is" if off == 1 else f"{off} plugins are"
     assert caught.value.note == (
         "plugins that did not load: beta:main (1.0) failed at import: OSError: gone; "
@@ -380,7 +380,8 @@ def test_plugins_that_somebody_switched_off_are_counted_and_not_blamed(
 
 
 @pytest.mark.parametrize(
-    "error", [UnknownNameError("unknown 'a'", "b failed"), NotInstalledError("c needs", "plurel-rt")]
+    "error",
+    [UnknownNameError("unknown 'a'", "b failed"), NotInstalledError("c needs", "plurel-rt", note="d failed")],
 )
 def test_errors_about_names_travel_between_processes(error: UnknownNameError) -> None:
     back = pickle.loads(pickle.dumps(error))
@@ -505,6 +506,38 @@ def test_provenance_is_sorted_and_plain() -> None:
         {"id": "alpha:z", "kind": "activations", "version": "1.0", "revision": 3, "params": {}},
         {"id": "alpha:n", "kind": "noises", "version": "1.0", "revision": 1, "params": {"alpha": 1}},
     ]
+
+
+@attrs.frozen
+class Chooser:
+    """Parameters that choose activations in every way there is."""
+
+    one: Any = attrs.field(default="bump", metadata={CHOOSES: "activations"})
+    several: Any = attrs.field(default=(), metadata={CHOOSES: "activations"})
+    none: Any = attrs.field(default=None, metadata={CHOOSES: "activations"})
+    label: str = "bump"
+
+
+def test_chosen_names_are_written_in_full_wherever_they_stand() -> None:
+    bump, chooser = entry(), entry(name="chooser", config=Chooser)
+    ledger = Ledger(
+        [PluginRow(id="alpha:main", dist="alpha", status="ok", version="1.0", contributions=(bump, chooser))]
+    )
+    plain = {
+        "one": "bump",
+        "several": ["alpha:bump", {"name": "chooser", "one": "bump"}, {"kind": "set", "value": ["bump"]}],
+        "none": None,
+        "label": "bump",
+    }
+    full = canonical(chooser, plain, ledger)
+    nested = {"name": "alpha:chooser", "one": "alpha:bump"}
+    assert full == {
+        "one": "alpha:bump",
+        "several": ["alpha:bump", nested, {"kind": "set", "value": ["alpha:bump"]}],
+        "none": None,
+        "label": "bump",
+    }
+    assert canonical(chooser, full, ledger) == full
 
 
 def test_kinds_read_as_one_thing() -> None:

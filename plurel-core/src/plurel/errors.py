@@ -73,10 +73,11 @@ class NotInstalledError(UnknownNameError):
     Args:
         message: what is missing and how to install it.
         distributions: names of the distributions that are missing.
+        note: as of `UnknownNameError`.
     """
 
-    def __init__(self, message: str, *distributions: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *distributions: str, note: str = "") -> None:
+        super().__init__(message, note)
         self.args = (message, *distributions)
         self.distributions = distributions
 

@@ -140,6 +140,7 @@ class Ledger:
             f"{words}; those of {sibling} are missing because it is not installed: "
             f"{_siblings.install_line(sibling)}",
             sibling,
+            note=self.absences,
         )
 
 
