@@ -93,6 +93,26 @@ def draft(target: Path) -> Iterator[Path]:
             os.close(handle)
 
 
+def settle(finished: Path, target: Path) -> None:
+    """Give a finished directory its name; whoever wrote the same one meanwhile was first.
+
+    Raises:
+        RequestError: where the target is there already.
+    """
+    try:
+        finished.rename(target)
+    except OSError as error:
+        if target.exists():
+            raise taken(target) from error
+        raise
+    sync(target.parent)
+
+
+def taken(target: Path) -> RequestError:
+    """The error for a directory that is to be made and is there already."""
+    return RequestError(f"{target} is already there; remove it or choose another directory")
+
+
 def clear(directory: Path) -> None:
     """Remove the drafts in a directory that no living process holds."""
     with os.scandir(directory) as entries:

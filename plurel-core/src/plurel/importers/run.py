@@ -1,14 +1,20 @@
-"""Running an importer, and noting in the directory which one made it. Not here: the importers."""
+"""Running an importer: its directory appears whole, with the note of which one made it, or not at all.
+
+Not here: the importers.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
+from plurel.errors import PluginError
 from plurel.generation.blame import blaming
+from plurel.places import draft, settle, write_whole
 from plurel.plugins import Entry, provenance
 from plurel.plugins.requests import ImportRequest
 from plurel.relbench_io import read_origin
@@ -16,6 +22,8 @@ from plurel.relbench_io import read_origin
 
 def run_importer(entry: Entry, request: ImportRequest, params: Mapping[str, Any] | None = None) -> Path:
     """Make a RelBench directory of a real source.
+
+    The importer writes into a draft beside the place, so that a death on the way leaves nothing there.
 
     Args:
         entry: the importer.
@@ -26,13 +34,17 @@ def run_importer(entry: Entry, request: ImportRequest, params: Mapping[str, Any]
         The directory; its `plurel.json` names the importer among its contributions.
 
     Raises:
-        PluginError: where the importer fails.
+        RequestError: where the place is taken.
+        PluginError: where the importer fails, or writes to another place.
     """
-    with blaming(f"the importer {entry.id}", f"the directory {request.out}"):
-        path = Path(entry.build(params).run(request))
-    said = {**(read_origin(path) or {}), "contributions": provenance([(entry, params or {})])}
-    text = json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    building = path / f".plurel.json.{os.getpid()}"
-    building.write_text(text, encoding="utf-8")
-    building.replace(path / "plurel.json")
-    return path
+    with draft(request.out) as unfinished:
+        place = unfinished / request.out.name
+        with blaming(f"the importer {entry.id}", f"the directory {request.out}"):
+            path = Path(entry.build(params).run(evolve(request, out=place)))
+        if path != place or not path.is_dir():
+            raise PluginError(f"the importer {entry.id} made {path}; it was asked for {place}")
+        said = {**(read_origin(path) or {}), "contributions": provenance([(entry, params or {})])}
+        text = json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        write_whole(path / "plurel.json", text)
+        settle(path, request.out)
+    return request.out

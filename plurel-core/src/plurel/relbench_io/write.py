@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from plurel.errors import DatabaseError, RequestError
-from plurel.places import draft, sync
+from plurel.errors import DatabaseError
+from plurel.places import draft, settle, sync, taken
 from plurel.relbench_io.directory import SPLITS, TASKS_KEY
 from plurel.relbench_io.frames import keyed, write_parquet
 from plurel.relbench_io.moments import iso, microseconds
@@ -69,7 +69,7 @@ def write_directory(
     """
     target = Path(out)
     if target.exists():
-        raise _already_there(target)
+        raise taken(target)
     for table in schema:
         if table.name.lower() in _RESERVED:
             raise DatabaseError(f"a table must not be named {table.name!r}: the name is reserved")
@@ -83,23 +83,8 @@ def write_directory(
             text = json.dumps(extra, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
             (scratch / "plurel.json").write_text(text, encoding="utf-8")
         _sync(scratch)
-        _place(scratch, target)
-        sync(target.parent)
+        settle(scratch, target)
     return target
-
-
-def _already_there(target: Path) -> RequestError:
-    return RequestError(f"{target} is already there; remove it or choose another directory")
-
-
-def _place(scratch: Path, target: Path) -> None:
-    """Give the finished directory its name; whoever wrote the same one meanwhile was first."""
-    try:
-        scratch.rename(target)
-    except OSError as error:
-        if target.exists():
-            raise _already_there(target) from error
-        raise
 
 
 def _write(
