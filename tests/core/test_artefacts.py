@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from plurel.artefacts import recognise, trace
+from plurel.artefacts import contributions_in, recognise, trace
 from plurel.artefacts.database import DatabaseArtefact
 from plurel.cli import main
 from plurel.errors import DatabaseError, RequestError, UnknownNameError
@@ -187,3 +187,10 @@ def test_an_origin_of_another_shape_is_told_as_it_is(
 def test_the_artefact_gives_what_the_command_prints(kept_shop: Path) -> None:
     contents = DatabaseArtefact().inspect(ArtefactRequest(path=kept_shop))
     assert json.loads(json.dumps(contents.facts)) == contents.facts
+
+
+@pytest.mark.parametrize("damage", ["acme:left", {"id": "acme:left"}, 3])
+def test_contributions_that_are_no_list_are_damage(damage: Any, tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError, match=r"plurel.json: contributions must be a list, got "):
+        contributions_in({"contributions": damage}, tmp_path)
+    assert contributions_in({}, tmp_path) == []

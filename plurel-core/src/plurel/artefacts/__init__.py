@@ -7,7 +7,7 @@ recognised, read and checked. Not here: the rules of the RelBench contract (`plu
 from __future__ import annotations
 
 from plurel.artefacts.contents import Contents, Listing
-from plurel.artefacts.origins import Origin, trace
+from plurel.artefacts.origins import Origin, contributions_in, trace
 from plurel.artefacts.recognise import recognise
 
-__all__ = ["Contents", "Listing", "Origin", "recognise", "trace"]
+__all__ = ["Contents", "Listing", "Origin", "contributions_in", "recognise", "trace"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from attrs import asdict
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from plurel.artefacts.contents import Contents
 from plurel.artefacts.origins import Origin, trace
@@ -20,7 +21,9 @@ app = App(name="inspect", help="Show what a database, a store or a checkpoint ho
 
 
 @app.default
-def inspect(path: Path, *, form: str | None = None, json: bool = False) -> None:
+def inspect(
+    path: Path, /, *, form: str | None = None, json: Annotated[bool, Parameter(negative="")] = False
+) -> None:
     """Show what a database, a store or a checkpoint holds, and what made it.
 
     Args:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plurel.artefacts.contents import Contents, Listing
+from plurel.artefacts.origins import contributions_in
 from plurel.errors import DatabaseError
 from plurel.plugins.requests import ArtefactRequest
 from plurel.relbench_io import DatabaseDirectory, TableDirectory, TaskDirectory, read_directory, read_origin
@@ -53,7 +54,7 @@ class DatabaseArtefact:
                 "origin": _origin(said),
             },
             listings=[*_table_listings(tables), *_task_listing(directory, tasks), *_origin_listing(said)],
-            contributions=_contributions(said, request.path),
+            contributions=contributions_in(said, request.path),
         )
 
     def validate(self, request: ArtefactRequest) -> Sequence[Breach]:
@@ -111,13 +112,6 @@ def _task(task: TaskDirectory) -> dict[str, Any]:
         "hidden": list(task.hidden),
         "rows": {split: _metadata(file).num_rows for split, file in task.files.items()},
     }
-
-
-def _contributions(said: Mapping[str, Any], path: Path) -> list[Mapping[str, Any]]:
-    recorded = said.get("contributions", [])
-    if not isinstance(recorded, list):
-        raise DatabaseError(f"{path / 'plurel.json'}: contributions must be a list, got {recorded!r}")
-    return recorded
 
 
 def _origin(said: Mapping[str, Any]) -> dict[str, Any]:

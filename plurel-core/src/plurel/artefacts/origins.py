@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from attrs import frozen
@@ -51,6 +52,22 @@ class Origin:
                 "another revision, which gives other values"
             )
         return used
+
+
+def contributions_in(said: Mapping[str, Any], path: Path) -> list[Mapping[str, Any]]:
+    """What the `plurel.json` of a database records of the contributions that made it.
+
+    Args:
+        said: its content.
+        path: the database's directory.
+
+    Raises:
+        DatabaseError: where that is no list.
+    """
+    recorded = said.get("contributions", [])
+    if not isinstance(recorded, list):
+        raise DatabaseError(f"{path / 'plurel.json'}: contributions must be a list, got {recorded!r}")
+    return recorded
 
 
 def trace(contributions: Iterable[Any], ledger: Ledger) -> list[Origin]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
-from plurel.artefacts import Origin, trace
+from plurel.artefacts import Origin, contributions_in, trace
 from plurel.config import Config, ResolvedConfig, resolve
 from plurel.errors import DatabaseError, GenerationError, RequestError, UnknownNameError
 from plurel.plugins import get_ledger
@@ -112,7 +112,8 @@ def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
     if isinstance(said.get("config"), dict):
         said["config"].pop("preset", None)  # a record of where values came from; the values are compared
     wanted = _without_versions(json.loads(json.dumps({"seed": seed, **config_identity(resolved)})))
-    changed = _first_difference(wanted, {name: _without_versions(said).get(name) for name in wanted})
+    found = _without_versions(said)
+    changed = _first_difference(wanted, {name: found.get(name) for name in wanted})
     if changed is not None:
         raise RequestError(
             f"{path} was generated from another config: {changed}; choose another --out, or remove it to "
@@ -131,7 +132,7 @@ def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
 
 def _check_revisions(path: Path, said: dict[str, Any]) -> None:
     """Refuse a directory whose contributions draw other values by now."""
-    changed = [origin for origin in _origins(said) if origin.state == "other revision"]
+    changed = [origin for origin in _origins(path, said) if origin.state == "other revision"]
     if changed:
         one = changed[0]
         more = f" (and {len(changed) - 1} more like it)" if len(changed) > 1 else ""
@@ -159,7 +160,7 @@ def _with_versions(error: UnknownNameError, out: Path, seeds: Sequence[int]) -> 
     """An error about a missing name that also tells which version made what is there already."""
     there = (path for path in (out / f"rel-synthetic-{seed}" for seed in seeds) if path.is_dir())
     path = next(there, None)
-    gone = [] if path is None else [one for one in _origins(_said(path)) if one.state == "missing"]
+    gone = [] if path is None else [one for one in _origins(path, _said(path)) if one.state == "missing"]
     if not gone:
         return error
     notes = [error.note] if error.note else []
@@ -167,9 +168,8 @@ def _with_versions(error: UnknownNameError, out: Path, seeds: Sequence[int]) -> 
     return UnknownNameError(error.message, "; ".join(notes))
 
 
-def _origins(said: dict[str, Any]) -> list[Origin]:
-    contributions = said.get("contributions")
-    return trace(contributions if isinstance(contributions, list) else [], get_ledger())
+def _origins(path: Path, said: dict[str, Any]) -> list[Origin]:
+    return trace(contributions_in(said, path), get_ledger())
 
 
 def _without_versions(said: dict[str, Any]) -> dict[str, Any]:
