@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
 from typing import TypeVar
@@ -77,7 +77,8 @@ class Processes:
             except (KeyboardInterrupt, GeneratorExit):
                 for worker in set(active_children()) - others:
                     if worker.pid is not None:
-                        os.kill(worker.pid, signal.SIGINT)
+                        with suppress(ProcessLookupError):  # it may have ended meanwhile
+                            os.kill(worker.pid, signal.SIGINT)
                 raise
             except BrokenProcessPool as error:
                 raise GenerationError(
