@@ -6,7 +6,6 @@ the command. Not here: any command.
 
 from __future__ import annotations
 
-import difflib
 import os
 import signal
 import sys
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from plurel import _siblings
 from plurel.cli import errors
 from plurel.errors import NotInstalledError, PluginError, PluginWarning, UnknownNameError
-from plurel.plugins.entries import Entry
+from plurel.plugins.entries import Entry, closest
 from plurel.plugins.ledger import Ledger, get_ledger
 
 if TYPE_CHECKING:
@@ -119,10 +118,8 @@ def _find(ledger: Ledger, name: str) -> Entry:
                 f"{_siblings.install_line(missing[name])}"
             ) from None
         known = [entry.name for entry in ledger.entries("commands")] + list(missing)
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"; closest: {close[0]}" if close else ""
         what = "option" if name.startswith("-") else "command"
-        words = f"unknown {what} {name!r}{hint}; plurel --help lists the commands"
+        words = f"unknown {what} {name!r}{closest(name, known)}; plurel --help lists the commands"
         raise UnknownNameError(words, ledger.absences) from None
 
 

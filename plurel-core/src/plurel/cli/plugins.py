@@ -58,8 +58,8 @@ def show(name: str, *, kind: str | None = None, json: bool = False) -> None:
     entry = _find(name, kind)
     parameters = describe_parameters(entry)
     say = reporter(json=json)
-    say.emit({**_entry_document(entry), "parameters": [asdict(one) for one in parameters]})
     document = _entry_document(entry)
+    say.emit({**document, "parameters": [asdict(one) for one in parameters]})
     facts = [(key, _words(value)) for key, value in document.items() if key not in ("id", "kind", "name")]
     say.table(f"{singular(entry.kind)} {entry.id}", ["what", "value"], facts)
     say.result("")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from typing import Any
 
@@ -37,12 +36,13 @@ def describe_parameters(entry: Entry) -> list[Parameter]:
         ConfigError: where a parameter has no default that fits.
     """
     from plurel.config.choices import unstructure
+    from plurel.config.schema import field_words
 
     config_class = entry.config_class()
     if config_class is None:
         return []
     defaults = unstructure(entry.parameters())
-    said = _attributes(config_class)
+    said = field_words(config_class)
     return [
         Parameter(
             name=item.alias,
@@ -58,20 +58,3 @@ def _type_words(kind: Any) -> str:
     """A type without the modules that it comes from."""
     words = kind.__name__ if isinstance(kind, type) and not getattr(kind, "__args__", ()) else str(kind)
     return re.sub(r"\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])", "", words)
-
-
-def _attributes(config_class: type) -> dict[str, str]:
-    """What the docstring's section "Attributes" says of each, in one line."""
-    _, _, section = inspect.cleandoc(config_class.__doc__ or "").partition("Attributes:\n")
-    found: dict[str, str] = {}
-    name = ""
-    for line in section.splitlines():
-        if line and not line.startswith(" "):
-            break
-        entry = re.match(r" {4}(\w+): *(.*)", line)
-        if entry:
-            name = entry[1]
-            found[name] = entry[2].strip()
-        elif name and line.strip():
-            found[name] += f" {line.strip()}"
-    return found
