@@ -521,7 +521,7 @@ class Chooser:
 def test_chosen_names_are_written_in_full_wherever_they_stand() -> None:
     bump, chooser = entry(), entry(name="chooser", config=Chooser)
     ledger = Ledger(
-        [PluginRow(id="alpha:main", dist="alpha", status="ok", version="1.0", contributions=(bump, chooser))]
+        [PluginRow(name="main", dist="alpha", version="1.0", status="ok", contributions=(bump, chooser))]
     )
     plain = {
         "one": "bump",

@@ -15,6 +15,7 @@ from attrs import evolve
 
 from plurel.cli import main
 from plurel.errors import RequestError, UnknownNameError
+from plurel.plugins import Ledger, get_ledger
 from plurel_rt import baselines
 from plurel_rt.batch import from_sampler
 from plurel_rt.checkpoint import CheckpointError, load_model
@@ -188,6 +189,16 @@ def test_vectors_of_another_embedder_are_refused(trained: Path, shop_store: Path
     other = evolve(info, embedder={**info.embedder, "fingerprint": "hashed-2-16"})
     with pytest.raises(RequestError, match="hashed-2-16"):
         predict_task(model, other, Store.open(shop_store), "visits-good", Rows())
+
+
+def test_a_score_needs_the_vectors_and_not_the_plugin_that_made_them(
+    trained: Path, shop_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = get_ledger().plugins
+    without = Ledger(row for row in rows if not any(entry.name == "hashed" for entry in row.contributions))
+    monkeypatch.setattr("plurel.plugins.get_ledger", lambda: without)
+    [score] = evaluate(trained, shop_store, ["visits-good"], Rows(limit=5))
+    assert score.model is not None
 
 
 def test_a_model_whose_training_diverged_has_no_scores(trained: Path, shop_store: Path) -> None:

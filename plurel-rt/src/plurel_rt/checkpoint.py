@@ -232,8 +232,15 @@ def checksum_of_store(path: Path) -> str:
     return hashlib.sha256((path / "store.json").read_bytes()).hexdigest()
 
 
+def checksum(path: Path) -> str:
+    """Stands for all content of a checkpoint: its `config.json` has the checksums of the other files."""
+    return hashlib.sha256((path / CONFIG).read_bytes()).hexdigest()
+
+
 def check_contributions(info: CheckpointInfo, path: Path) -> None:
     """Sees to it that what made a checkpoint is installed, and has not changed.
+
+    Not its embedder: the vectors are in the stores, and are compared by their fingerprint.
 
     Raises:
         CheckpointError: names the contribution, its distribution and its version.
@@ -242,7 +249,7 @@ def check_contributions(info: CheckpointInfo, path: Path) -> None:
     from plurel.plugins import get_ledger
 
     for origin in trace(info.provenance, get_ledger()):
-        if origin.state != "installed":
+        if origin.kind != "embedders" and origin.state != "installed":
             now = (
                 f"{origin.dist} {origin.installed} has another revision of it, which computes something else"
                 if origin.installed

@@ -17,7 +17,8 @@ Source: Ranjan et al., "Relational Transformer" (2025); PluRel, arXiv 2602.04029
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import cast
 
@@ -26,7 +27,7 @@ from attrs import field, frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plurel.plugins import CHOOSES
+from plurel.plugins import CHOOSES, Entry
 from plurel_rt.attention import Kind, Structure, attend, dense_masks, visible_pairs
 from plurel_rt.batch import Encoding, TensorBatch
 from plurel_rt.groups import groups_of
@@ -281,13 +282,19 @@ def build(config: ModelConfig) -> RelationalTransformer:
     from plurel.plugins import get_ledger, records
 
     sizes = {"dim": config.dim, "text_width": config.text_width}
-    entries = {name: get_ledger().find("heads", name) for name in config.decoders}
+    entries = _by_name([get_ledger().find("heads", name) for name in config.decoders])
     with seeded(config.seed):
         heads = {
             name: entry.build(sizes if entry.config_class() else None) for name, entry in entries.items()
         }
     encodings = {name: cast(records.Head, entry.record).encodings for name, entry in entries.items()}
     return RelationalTransformer(config, heads, encodings)
+
+
+def _by_name(entries: Sequence[Entry]) -> dict[str, Entry]:
+    """Heads by what their parameters are called after: the bare name, or in full where two have the same."""
+    times = Counter(entry.name for entry in entries)
+    return {entry.name if times[entry.name] == 1 else entry.id: entry for entry in entries}
 
 
 @contextmanager

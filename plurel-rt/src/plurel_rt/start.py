@@ -16,11 +16,12 @@ from torch import nn
 
 from plurel.config.convert import structure, unstructure
 from plurel.errors import ConfigError, UnknownNameError
-from plurel.plugins import Entry, get_ledger, provenance, used
+from plurel.plugins import Entry, canonical, get_ledger, provenance, used
 from plurel.seeding import Stream
 from plurel_rt.checkpoint import (
     CheckpointInfo,
     check_contributions,
+    checksum,
     checksum_of_store,
     find_checkpoint,
     load_weights,
@@ -95,7 +96,7 @@ def prepare(recipe: Recipe, checkpoint: Path | None, rank: int, ranks: int) -> S
     config = entry.parameters(
         {**parameters, "text_width": embedder["width"], "seed": seed_of(recipe, "model")}
     )
-    plain = unstructure(config)
+    plain = canonical(entry, unstructure(config), get_ledger())
     model = entry.build(config)
     if not isinstance(model, nn.Module):
         raise TypeError(f"model {entry.id} made a {type(model).__name__}, not a torch module")
@@ -130,7 +131,7 @@ def prepare(recipe: Recipe, checkpoint: Path | None, rank: int, ranks: int) -> S
 
 
 def facts(start: Start) -> dict[str, str]:
-    """What must be the same on all ranks, by what it is about: plugins, contributions, recipe, stores."""
+    """What must be the same on all ranks, by what it is about: plugins, contributions, recipe, data."""
     found: dict[str, str] = {f"plugin {row.id}": row.status for row in get_ledger().plugins}
     for record in start.info.provenance:
         about = f"{record['kind']} {record['id']}"
@@ -140,6 +141,7 @@ def facts(start: Start) -> dict[str, str]:
             found[f"recipe.{name}"] = repr(value)
     for index, store in enumerate(start.info.stores):
         found[f"store {index}"] = store["sha256"]
+    found["the checkpoint to go on from"] = "none" if start.checkpoint is None else checksum(start.checkpoint)
     return found
 
 

@@ -9,7 +9,7 @@ from plurel._siblings import install_line
 from plurel.plugins import records
 from plurel.plugins.entries import CHOOSES, Entry, PluginRow
 from plurel.plugins.hookspecs import HOOK_VERSION, hookimpl
-from plurel.plugins.ledger import Ledger, get_ledger, provenance, used
+from plurel.plugins.ledger import Ledger, canonical, get_ledger, provenance, used
 
 __all__ = [
     "CHOOSES",
@@ -17,6 +17,7 @@ __all__ = [
     "Entry",
     "Ledger",
     "PluginRow",
+    "canonical",
     "get_ledger",
     "hookimpl",
     "install_line",

@@ -164,12 +164,36 @@ def used(entry: Entry, params: Mapping[str, Any], ledger: Ledger) -> list[tuple[
         UnknownNameError: for a name that nobody contributes.
     """
     found = [(entry, params)]
+    for parameter, kind in _choosing(entry):
+        for name, own in _choices(params.get(parameter)):
+            found += used(ledger.find(kind, name), own, ledger)
+    return found
+
+
+def canonical(entry: Entry, params: Mapping[str, Any], ledger: Ledger) -> dict[str, Any]:
+    """A contribution's parameters with the names that they choose in full, for what outlives an installation.
+
+    Args:
+        entry: the contribution.
+        params: its parameters as plain data.
+        ledger: where the chosen names are found.
+
+    Raises:
+        UnknownNameError: for a name that nobody contributes.
+    """
+    full = dict(params)
+    for parameter, kind in _choosing(entry):
+        if parameter in full:
+            full[parameter] = _in_full(kind, full[parameter], ledger)
+    return full
+
+
+def _choosing(entry: Entry) -> Iterator[tuple[str, str]]:
+    """The parameters of a contribution that choose others, and the kind of those."""
     config_class = entry.config_class()
     for item in attrs.fields(config_class) if config_class else ():
         if CHOOSES in item.metadata:
-            for name, own in _choices(params.get(item.name)):
-                found += used(ledger.find(item.metadata[CHOOSES], name), own, ledger)
-    return found
+            yield item.name, item.metadata[CHOOSES]
 
 
 def _choices(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -183,6 +207,19 @@ def _choices(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _choices(item)
+
+
+def _in_full(kind: str, value: Any, ledger: Ledger) -> Any:
+    """What `_choices` reads names from, with these in full."""
+    if isinstance(value, str):
+        return ledger.find(kind, value).id
+    if isinstance(value, Mapping) and "name" in value:
+        entry = ledger.find(kind, value["name"])
+        own = {name: each for name, each in value.items() if name != "name"}
+        return {"name": entry.id, **canonical(entry, own, ledger)}
+    if isinstance(value, Mapping):
+        return {**value, "value": _in_full(kind, value.get("value"), ledger)}
+    return [_in_full(kind, item, ledger) for item in value] if isinstance(value, list | tuple) else value
 
 
 def provenance(chosen: Iterable[Entry | tuple[Entry, Mapping[str, Any]]]) -> list[dict[str, Any]]:
