@@ -157,6 +157,20 @@ def test_a_sequence_of_one_cell_sees_itself(form: str) -> None:
     assert not context.attend(form, "neighbour")[0].any()
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_mixed_precision_is_near_to_f32(kind: Kind, form: str) -> None:
+    context = hub(4)
+    wide = context.attend(form, kind, torch.float32)
+    context.value = (
+        context.value.bfloat16()
+    )  # what a projection gives there; queries and keys come from norms
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = context.attend(form, kind, torch.float32)
+    for narrow, exact in zip(mixed, wide, strict=True):
+        torch.testing.assert_close(narrow.float(), exact, rtol=0.02, atol=0.05)
+
+
 def test_any_number_of_foreign_keys_in_a_row() -> None:
     row = torch.arange(12)[None]
     links = torch.tensor([(0, 0, parent) for parent in range(1, 12)])

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from attrs import frozen
 from torch import Tensor
+from torch.amp import custom_bwd, custom_fwd
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
@@ -203,9 +204,13 @@ def attend_in_groups(query: Tensor, key: Tensor, value: Tensor, groups: KindGrou
 
 
 class _Attend(torch.autograd.Function):
-    """O = W V with W = softmax(s Q K'): dV = W' dO, dS = W (dO V' - sum(dO O)), dQ = s dS K, dK = s dS' Q."""
+    """O = W V with W = softmax(s Q K'): dV = W' dO, dS = W (dO V' - sum(dO O)), dQ = s dS K, dK = s dS' Q.
+
+    Under autocast everything is f32: queries and keys come so from their norms, and values are widened.
+    """
 
     @staticmethod
+    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, groups: KindGroups) -> Tensor:
         queries, keys, values = (_table(tensor) for tensor in (query, key, value))
         mixed = queries.new_empty(groups.query_rows + 1, queries.shape[1])
@@ -228,6 +233,7 @@ class _Attend(torch.autograd.Function):
         return out
 
     @staticmethod
+    @custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         groups: KindGroups = ctx.groups
