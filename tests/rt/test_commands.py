@@ -148,16 +148,21 @@ def test_two_processes_do_not_train_into_one_folder(
     shop_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    holds = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_EX)"
-    code = f"{holds}; print(flush=True); input()"
-    run.mkdir()
+    code = """
+import sys
+from pathlib import Path
+from plurel.places import held
+with held(Path(sys.argv[1]), "anything"):
+    print(flush=True)
+    input()
+"""
     with subprocess.Popen(
-        [sys.executable, "-c", code, str(run / ".lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", code, str(run)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
         assert other.stdout is not None
         other.stdout.readline()
         assert main(["pretrain", "tiny", *sets(shop_store, run)]) == 2
-        assert f"another process trains into {run}" in capsys.readouterr().err
+        assert f"another process is writing a training run to {run}" in capsys.readouterr().err
         other.kill()
     assert main(["pretrain", "tiny", *sets(shop_store, run)]) == 0
 
@@ -196,7 +201,7 @@ def test_what_is_damaged_or_gone_is_one_paragraph(
     says(1, f"{metrics} holds a line that is none of a run's")
     (tmp_path / "file").write_text("")
     more[1:] = ["tiny", *sets(stores / "shops", tmp_path / "file" / "run")]
-    says(1, "Not a directory")
+    says(2, "Not a directory")
 
 
 def test_a_full_disk_is_one_paragraph_and_costs_no_checkpoint(

@@ -124,7 +124,10 @@ def shared(recipe: Recipe) -> Recipe:
 
 
 def test_two_ranks_are_one_run(shared: Recipe, tmp_path: Path) -> None:
-    alone = evolve(shared, batch_size=16, accumulate=1, steps=4, eval_every=2, out=str(tmp_path / "alone"))
+    # nine held-out rows are two batches of the first rank and one of the second
+    alone = evolve(
+        shared, batch_size=16, accumulate=1, steps=4, eval_every=2, eval_limit=9, out=str(tmp_path / "alone")
+    )
     pretrain(alone)
     both = evolve(alone, batch_size=4, accumulate=2, out=str(tmp_path / "both"))
     first, second = run_ranks(both, 2)

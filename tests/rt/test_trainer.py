@@ -20,12 +20,22 @@ from safetensors.torch import load_file
 
 from plurel.errors import ConfigError
 from plurel.plugins import Entry, Ledger, get_ledger
+from plurel_rt import trainer
 from plurel_rt.batch import TensorBatch
-from plurel_rt.checkpoint import CheckpointError, checkpoint_dir, list_checkpoints, read_info, read_state
+from plurel_rt.checkpoint import (
+    CheckpointError,
+    checkpoint_dir,
+    list_checkpoints,
+    load_model,
+    read_info,
+    read_state,
+)
 from plurel_rt.model import RelationalTransformer
-from plurel_rt.recipe import ContextParams, Recipe
+from plurel_rt.ranks import RanksError
+from plurel_rt.recipe import ContextParams, Recipe, resolve_model, resolve_stores
 from plurel_rt.reports import StepFile, StepReport
 from plurel_rt.runs import RunExistsError, read_lines
+from plurel_rt.start import facts, prepare
 from plurel_rt.targets import choose_targets
 from plurel_rt.trainer import DivergedError, one_cycle, pretrain
 from plurel_sampler import HashedEmbedder, Store, Table, Task, build_store
@@ -137,6 +147,46 @@ def test_accumulated_batches_give_the_gradient_of_one_large_batch(recipe: Recipe
     assert small[0].loss == pytest.approx(large[0].loss, rel=1e-5)
     assert small[0].grad_norm == pytest.approx(large[0].grad_norm, rel=1e-4)
     assert small[0].sequences == large[0].sequences == 16
+
+
+def test_what_a_launcher_says_of_accumulation_counts_for_nothing(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    norms = []
+    for name in ("plain", "told"):
+        pretrain(
+            evolve(recipe, steps=1, out=str(tmp_path / name)),
+            on_step=lambda step: norms.append(step.grad_norm),
+        )
+        monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    assert norms[0] == norms[1]
+
+
+def test_a_precision_whose_state_is_not_kept_is_refused(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer.Accelerator, "mixed_precision", "fp16")
+    with pytest.raises(RanksError, match=r"fp16 needs scales .* --mixed_precision no or bf16"):
+        pretrain(recipe)
+    assert not Path(recipe.out).exists()
+
+
+def test_a_checkpoint_names_its_heads_in_full_and_its_tensors_as_published(recipe: Recipe) -> None:
+    report = pretrain(evolve(recipe, steps=1))
+    assert report is not None
+    _, info = load_model(report.checkpoint)
+    assert info.model["config"]["decoders"] == [
+        f"plurel-rt:{name}" for name in ("number", "datetime", "boolean", "text")
+    ]
+    assert "dec_dict.number.weight" in weights(report.checkpoint)
+
+
+def test_ranks_that_go_on_from_different_checkpoints_are_told_apart(recipe: Recipe) -> None:
+    pretrain(evolve(recipe, save_every=3))
+    found = list_checkpoints(Path(recipe.out))
+    recipe = resolve_stores(resolve_model(recipe))
+    three, six = (facts(prepare(recipe, each, 0, 1)) for each in found)
+    assert [about for about in three if three[about] != six[about]] == ["the checkpoint to go on from"]
 
 
 def test_a_run_says_what_it_was_and_keeps_its_last_checkpoints(recipe: Recipe) -> None:

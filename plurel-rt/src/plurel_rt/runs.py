@@ -1,27 +1,23 @@
-"""A run's folder: who writes into it, what lies in it when a run begins, and how files come into it whole.
+"""A run's folder: what lies in it, and what becomes of that when a run begins or goes on there.
 
     OUT/recipe.yaml            what was asked, resolved
     OUT/metrics.jsonl          a line a step: step, loss, lr, grad_norm, sequences, and eval_loss where
                                measured; before them one for step 0 with eval_loss alone
     OUT/targets-rank0.jsonl    with `log_targets`: what each step was trained on, a file a rank
     OUT/checkpoints/           step-00000500/ ... (`plurel_rt.checkpoint`)
-    OUT/.lock                  locked by the process that writes
 
-Not here: what a run does.
+Not here: what a run does, and how a process holds the folder (`plurel.places`).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from plurel.config.files import read
 from plurel.errors import RequestError
+from plurel.places import write_whole
 from plurel_rt.checkpoint import (
     CHECKPOINTS,
     CheckpointFileError,
@@ -33,39 +29,11 @@ from plurel_rt.checkpoint import (
     step_of,
 )
 
-RECIPE, METRICS, TARGETS, LOCK = "recipe.yaml", "metrics.jsonl", "targets-rank{rank}.jsonl", ".lock"
+RECIPE, METRICS, TARGETS = "recipe.yaml", "metrics.jsonl", "targets-rank{rank}.jsonl"
 
 
 class RunExistsError(RequestError):
     """A folder that holds a run which would be lost."""
-
-
-class RunBusyError(RequestError):
-    """A folder that another process writes into at this moment."""
-
-
-@contextmanager
-def sole_writer(out: Path) -> Iterator[None]:
-    """Holds a run's folder, which is made if need be; the system lets go of it however the process ends.
-
-    On Windows nothing is held.
-
-    Raises:
-        RunBusyError: another process holds it.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / LOCK).open("a") as file:
-        if sys.platform != "win32":
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise RunBusyError(
-                    f"another process trains into {out} at this moment; wait until it ends, or set another "
-                    "folder by `--set out=FOLDER`"
-                ) from error
-        yield
 
 
 def run_of(path: Path) -> Path | None:
@@ -161,19 +129,6 @@ def _step_of_line(line: str, file: Path) -> int:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointFileError(f"{file} holds a line that is none of a run's: {line[:80]!r}") from error
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Writes a file so that whoever reads it finds the old text or the new one, never a part."""
-    building = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with building.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        building.replace(file)
-    finally:
-        building.unlink(missing_ok=True)
 
 
 def read_lines(file: Path) -> list[str]:

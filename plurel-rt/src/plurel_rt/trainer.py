@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
+from accelerate.utils import GradientAccumulationPlugin
 from attrs import evolve
 from torch import nn
 
 from plurel.config.files import to_yaml
 from plurel.errors import PlurelError
+from plurel.places import held
 from plurel_rt.batch import Encoding, from_sampler
 from plurel_rt.checkpoint import (
     CheckpointError,
@@ -37,7 +39,7 @@ from plurel_rt.interrupts import PutOff
 from plurel_rt.ranks import RanksError, check_agreement, on_cpu, together, world_size
 from plurel_rt.recipe import Recipe, resolve_model, resolve_stores
 from plurel_rt.reports import RunReport, StepFile, StepReport
-from plurel_rt.runs import METRICS, TARGETS, check_room, make_room, sole_writer, where_to_resume
+from plurel_rt.runs import METRICS, TARGETS, check_room, make_room, where_to_resume
 from plurel_rt.start import Start, facts, prepare, seed_of
 
 if TYPE_CHECKING:
@@ -51,6 +53,10 @@ START_FACTOR = 25.0
 
 SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM)
 """Launches in which no rank holds the whole model; there is no way yet to save those."""
+
+
+PRECISIONS = ("no", "bf16")
+"""What a launcher may ask for as mixed precision."""
 
 
 class DivergedError(PlurelError):
@@ -100,16 +106,24 @@ def pretrain(
         plurel.errors.ConfigError: the recipe asks for what its stores do not hold, or is not that of the run
             that it shall go on with.
         RunExistsError: `recipe.out` holds a run that would be lost.
-        RunBusyError: another process trains there.
-        RanksError: the ranks differ in what must be the same, or another one cannot begin.
+        plurel.errors.RequestError: another process trains there, or it is no place to write to.
+        RanksError: the ranks differ in what must be the same, another one cannot begin, or the launcher asks
+            for what there is not.
         CheckpointError: `resume` or `init` is no checkpoint, or one that does not fit.
         CheckpointFileError: a file of it is damaged, or a new one cannot be written.
         DivergedError: the loss is no number any more.
         KeyboardInterrupt: after the checkpoint, where the run was asked to end.
     """
     accelerator = Accelerator(
-        cpu=on_cpu(), kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
+        cpu=on_cpu(),
+        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # the recipe says, no launcher
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
+    if accelerator.mixed_precision not in PRECISIONS:
+        raise RanksError(
+            f"training in {accelerator.mixed_precision} needs scales that no checkpoint keeps: launch with "
+            f"--mixed_precision {' or '.join(PRECISIONS)}"
+        )
     if accelerator.distributed_type in SHARDED:
         raise RanksError(
             "ranks share the sequences of a step here, not the model: launch without "
@@ -126,9 +140,9 @@ def pretrain(
         check_room(out, checkpoint, overwrite=overwrite)
         return prepare(recipe, checkpoint, rank, ranks)
 
-    with ExitStack() as held:
-        held.enter_context(_own_generators(accelerator.device))
-        _on_main(lambda: held.enter_context(sole_writer(out)), accelerator)
+    with ExitStack() as stack:
+        stack.enter_context(_own_generators(accelerator.device))
+        _on_main(lambda: stack.enter_context(held(out, "a training run")), accelerator)
         start = together(begin)
         check_agreement(facts(start))
         plain = to_yaml(recipe.to_dict())
@@ -281,7 +295,11 @@ class _Run:
         return every > 0 and self.step % every == 0
 
     def _held_out_loss(self) -> float | None:
-        """Mean loss over held-out rows with a label, if it is due at this step, as it is at the last one."""
+        """Mean loss over held-out rows with a label, if it is due at this step, as it is at the last one.
+
+        Ranks may have different numbers of batches, so the model itself is called: what DDP wraps around it
+        counts on equal ones where it has buffers.
+        """
         due = self._is_due(self.recipe.eval_every) or self.step == self.recipe.steps
         if self.start.held_out is None or not due:
             return None
@@ -289,7 +307,7 @@ class _Run:
         self.model.eval()
         with torch.no_grad():
             for batch in self.start.held_out.batches():
-                losses = self.model(from_sampler(batch, self.accelerator.device)).double()
+                losses = self.start.model(from_sampler(batch, self.accelerator.device)).double()
                 labelled = torch.from_numpy(_labelled(batch)).to(losses.device)
                 sums += torch.stack([losses[labelled].sum(), labelled.sum().to(sums)])
         self.model.train()
