@@ -130,9 +130,9 @@ def test_files_of_every_form_are_read(tmp_path: Path, suffix: str) -> None:
         ("cache_dir: 3", r"this is a text, got 3 @ \$.cache_dir"),
         (
             "scm_params: {mlp_emb_dim: 1.7}",
-            r"this is an integer from 1 upwards, got 1.7 @ \$.scm_params.mlp_emb_dim",
+            r"this is an integer from 1 to 4096, got 1.7 @ \$.scm_params.mlp_emb_dim",
         ),
-        ("scm_params: {mlp_emb_dim: 0}", r"an integer from 1 upwards, got 0 @ \$.scm_params.mlp_emb_dim"),
+        ("scm_params: {mlp_emb_dim: 0}", r"an integer from 1 to 4096, got 0 @ \$.scm_params.mlp_emb_dim"),
         ("dag_params: {ba_sink_edge_dropout: 2}", r"from 0 to 1, got 2 @ \$.dag_params.ba_sink_edge"),
         (
             "database_params: {num_tables_choices: {kind: range, value: [5, 3]}}",

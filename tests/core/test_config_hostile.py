@@ -11,6 +11,13 @@ from plurel import Choices, Config, DatabaseParams, SCMParams
 from plurel.cli import main
 from plurel.errors import ConfigError, RequestError
 
+BOMB = (
+    b"val_split: [&a0 [x]"
+    + b"".join(b", &a%d [%s]" % (i, b", ".join([b"*a%d" % (i - 1)] * 9)) for i in range(1, 9))
+    + b"]"
+)
+"""A list whose last item has nine times the one before it, which has nine times ..."""
+
 
 @pytest.mark.parametrize(
     ("suffix", "content", "words"),
@@ -26,6 +33,7 @@ from plurel.errors import ConfigError, RequestError
         ("toml", b"x = " + b"[" * 5000, "nested too deeply"),
         ("yaml", b"val_split: " + b"9" * 5000, "no valid YAML: Exceeds the limit"),
         ("json", b'{"val_split": ' + b"9" * 5000 + b"}", "no valid JSON: Exceeds the limit"),
+        ("yaml", BOMB, "its aliases spell out to more than 1,000,000 values"),
         ("toml", b"val_split = " + b"9" * 5000, "no valid TOML: Exceeds the limit"),
         ("json", b'{"val_split": 0.7, "val_split": 0.6}', "the key 'val_split' stands twice"),
     ],
@@ -71,7 +79,11 @@ def test_a_path_that_no_system_has_is_a_wrong_request() -> None:
         ),
         ("scm_params.num_categories_choices=-4", "integers from 1 to 65536, got -4"),
         ("scm_params.source_beta_alpha_choices=0", "numbers above 0, got 0"),
-        ("scm_params.mlp_num_layers_choices=2.5", "integers from 2 upwards, got 2.5"),
+        ("scm_params.mlp_num_layers_choices=1000000000", "integers from 2 to 256, got 1000000000"),
+        ("scm_params.mlp_emb_dim=1000000000", "an integer from 1 to 4096, got 1000000000"),
+        ("scm_params.bi_hsbm_levels_choices=1000000", "integers from 0 to 64, got 1000000"),
+        ("scm_params.bi_hsbm_clusters_per_level_choices=1000000", "integers from 1 to 1024, got 1000000"),
+        ("scm_params.mlp_num_layers_choices=2.5", "integers from 2 to 256, got 2.5"),
         ("scm_params.entity_table_ts_noise_scale=.nan", "a finite number from 0 upwards, got nan"),
         ("scm_params.entity_table_ts_trend_scale=.inf", "a finite number, got inf"),
         ("val_split=" + "9" * 400, "a number above 0 and below 1, got " + "9" * 77 + "..."),

@@ -13,6 +13,9 @@ import yaml
 from plurel.config.problems import each
 from plurel.errors import ConfigError, RequestError
 
+MOST_VALUES = 1_000_000
+"""Values of a YAML text, each alias counted as what it stands for; more are a mistake, or meant to harm."""
+
 
 def read(path: str | Path) -> Any:
     """The plain data of a config file; its suffix says which form it has.
@@ -53,7 +56,9 @@ def parse_yaml(text: str) -> Any:
     try:
         loader = _Loader(text)
         try:
-            return loader.get_single_data()
+            node = loader.get_single_node()
+            _refuse_bomb(node)
+            return None if node is None else loader.construct_document(node)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -62,6 +67,22 @@ def parse_yaml(text: str) -> Any:
         raise ConfigError(f"no valid YAML{place}: {error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"no valid YAML: {_reason(error)}") from None
+
+
+def _refuse_bomb(root: yaml.Node | None) -> None:
+    """Refuse aliases of aliases that few lines of a text spell out to more than any config holds."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = 1  # an alias of what it stands in counts once, and is refused as a value
+            inner = node.value if isinstance(node, yaml.CollectionNode) else []
+            parts = [part for item in inner for part in (item if isinstance(item, tuple) else (item,))]
+            sizes[id(node)] += sum(map(size, parts))
+        return sizes[id(node)]
+
+    if root is not None and size(root) > MOST_VALUES:
+        raise ConfigError(f"no valid YAML: its aliases spell out to more than {MOST_VALUES:,} values")
 
 
 def to_yaml(data: Any) -> str:

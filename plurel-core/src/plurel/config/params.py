@@ -22,6 +22,10 @@ MOST_TABLES = 10_000
 MOST_COLUMNS = 10_000
 MOST_ROWS = (1 << 31) - 1
 MOST_LABELS = 65_536
+MOST_LEVELS = 64
+MOST_CLUSTERS = 1024
+MOST_LAYERS = 256
+MOST_WIDTH = 4096
 """Sizes beyond which a config is a mistake: work on it would end for want of memory or never."""
 
 
@@ -68,9 +72,9 @@ def _number(default: float, low: float | None = None, high: float | None = None)
     return field(default=default, converter=_as_float, validator=Within(low, high))
 
 
-def _integer(default: int | None) -> Any:
+def _integer(default: int | None, most: int | None = None) -> Any:
     """A field that is an integer from 1 upwards; None is one where it is the default."""
-    check = Within(1, integers=True)
+    check = Within(1, most, integers=True)
     return field(
         default=default,
         converter=unstructure,
@@ -252,8 +256,10 @@ class SCMParams:
     )
     node_noise_alpha_choices: Choices = _choices("range", 0.5, 5.0, within=Draws(0, above=True))
     node_noise_beta_choices: Choices = _choices("range", 0.5, 5.0, within=Draws(0, above=True))
-    bi_hsbm_levels_choices: Choices = _choices("range", 1, 5, within=Draws(0, integers=True))
-    bi_hsbm_clusters_per_level_choices: Choices = _choices("range", 1, 3, within=Draws(1, integers=True))
+    bi_hsbm_levels_choices: Choices = _choices("range", 1, 5, within=Draws(0, MOST_LEVELS, integers=True))
+    bi_hsbm_clusters_per_level_choices: Choices = _choices(
+        "range", 1, 3, within=Draws(1, MOST_CLUSTERS, integers=True)
+    )
     ts_trend_alpha_choices: Choices = _choices("range", 0.0, 2.0, within=Draws(0))
     activity_table_ts_trend_scale_choices: Choices = _choices("set", -1.0, 1.0)
     entity_table_ts_trend_scale: float = _number(0.0)
@@ -271,8 +277,8 @@ class SCMParams:
     )
     mlp_in_dim: int = _integer(1)
     mlp_out_dim: int = _integer(1)
-    mlp_emb_dim: int = _integer(32)
-    mlp_num_layers_choices: Choices = _choices("range", 2, 4, within=Draws(2, integers=True))
+    mlp_emb_dim: int = _integer(32, MOST_WIDTH)
+    mlp_num_layers_choices: Choices = _choices("range", 2, 4, within=Draws(2, MOST_LAYERS, integers=True))
     mlp_weight_density_choices: Choices = _choices("range", 0.3, 1.0, within=Draws(0, 1, above=True))
     source_gen_type_choices: Choices = contributions(
         "ts", "uniform", "gaussian", "beta", "mixed", kind="sources"
