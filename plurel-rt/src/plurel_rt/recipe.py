@@ -27,8 +27,23 @@ MAY_CHANGE = (
 )  # fmt: skip
 """What a run may be told anew when it goes on. Of the stores only the place: their content is compared."""
 
+MOST_SEQUENCES = 65_536
+MOST_BATCHES = 1_000_000
+MOST_STEPS = 1_000_000_000_000
+MOST_CELLS = 1 << 20
+MOST_CHILDREN = (1 << 32) - 1
+MOST_THREADS = 1024
+MOST_SEED = (1 << 64) - 1
+"""Sizes beyond which a recipe is a mistake: the run would end for want of memory or never. Those of contexts,
+threads and seeds are the sampler's."""
+
 positive: Any = validators.gt(0)
 not_negative: Any = validators.ge(0)
+
+
+def _up_to(most: int, above: Any = positive) -> Any:
+    """Validators of an integer from 1, or from 0, to another."""
+    return [above, validators.le(most)]
 
 
 @frozen(kw_only=True)
@@ -45,8 +60,8 @@ class ContextParams:
             belong to (`beside`).
     """
 
-    length: int = field(default=256, validator=positive)
-    width: int = field(default=32, validator=positive)
+    length: int = field(default=256, validator=_up_to(MOST_CELLS))
+    width: int = field(default=32, validator=_up_to(MOST_CHILDREN))
     mode: Literal["bfs"] = "bfs"
     children: Literal["sampled", "recent"] = "sampled"
     labels: Literal["apart", "beside"] = "apart"
@@ -89,7 +104,7 @@ class Recipe:
     """
 
     name: str = "run"
-    seed: int = field(default=0, validator=not_negative)
+    seed: int = field(default=0, validator=_up_to(MOST_SEED, not_negative))
     stores: tuple[str, ...] = ()
     targets: tuple[str, ...] = ("columns", "tasks")
     encodings: tuple[Literal["number", "boolean", "category", "datetime", "text"], ...] = (
@@ -101,9 +116,9 @@ class Recipe:
     model: dict[str, Any] = field(factory=lambda: {"name": "rt-plurel"})
     context: ContextParams = field(factory=ContextParams)
     balance: Literal["uniform", "proportional"] = "uniform"
-    batch_size: int = field(default=32, validator=positive)
-    accumulate: int = field(default=1, validator=positive)
-    steps: int = field(default=1000, validator=positive)
+    batch_size: int = field(default=32, validator=_up_to(MOST_SEQUENCES))
+    accumulate: int = field(default=1, validator=_up_to(MOST_BATCHES))
+    steps: int = field(default=1000, validator=_up_to(MOST_STEPS))
     lr: float = field(default=5e-4, validator=positive)
     warmup: float = field(default=0.2, validator=[not_negative, validators.le(1)])
     weight_decay: float = field(default=0.1, validator=not_negative)
@@ -113,7 +128,7 @@ class Recipe:
     eval_limit: int = field(default=4, validator=positive)
     save_every: int = field(default=0, validator=not_negative)
     keep: int = field(default=2, validator=positive)
-    threads: int = field(default=0, validator=not_negative)
+    threads: int = field(default=0, validator=_up_to(MOST_THREADS, not_negative))
     log_targets: bool = False
     init: str | None = None
     out: str = "run"
