@@ -370,16 +370,10 @@ def test_a_context_ends_before_the_row_that_would_not_fit(make_shop: MakeShop) -
 
 def test_other_python_threads_run_meanwhile(make_shop: MakeShop) -> None:
     sampler = sampler_of(make_shop(), shuffle=False)
-    done = threading.Event()
-
-    def make() -> None:
-        sampler.batch(np.zeros(3000, np.int64))
-        done.set()
-
-    work = threading.Thread(target=make)
+    work = threading.Thread(target=sampler.batch, args=(np.zeros(3000, np.int64),))
     work.start()
     steps = 0
-    while not done.is_set():
+    while work.is_alive():
         steps += 1
     work.join()
     assert steps > 0

@@ -69,7 +69,7 @@ class TensorBatch:
         targets: the true values, N = B, in sequence order.
         attention: which cells see which as groups, in numbers of the cells without padding, where the device
             attends by groups (a CPU); None where it attends by masks, which follow from `column`, `row` and
-            `links`.
+            `links` (the sampler has planned all the same).
     """
 
     value: Tensor
