@@ -50,6 +50,16 @@ def test_pretrain_and_evaluate_print_one_json_document(
     assert (score["task"], score["rows"]) == ("visits-good", 6)
 
 
+def test_scores_that_cannot_be_written_are_refused_before_the_work(
+    shop_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "scores"
+    place.write_text("a file")
+    arguments = ["--checkpoint", str(tmp_path / "none"), "--store", str(shop_store), "--out", str(place)]
+    assert main(["evaluate", *arguments]) == 2
+    assert f"scores cannot go to {place}: File exists" in capsys.readouterr().err
+
+
 def test_a_person_gets_words_and_a_table(
     shop_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,7 @@ from cyclopts import App, Parameter, validators
 from plurel.cli.numbers import whole
 from plurel.cli.output import Reporter, reporter
 from plurel.errors import RequestError
+from plurel.places import make
 from plurel_rt.threads import let_idle_threads_sleep
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def evaluate(
     from plurel_rt.evaluate import evaluate as run
 
     say = reporter(json=json)
+    if out is not None:
+        make(out, "scores")  # a place that cannot be is known before the work, not after it
     scores = run(
         checkpoint, store, task, Rows(split=split, limit=limit, contexts=contexts), on_progress=say.progress
     )
