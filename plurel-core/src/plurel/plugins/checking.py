@@ -7,7 +7,6 @@ what contracts test (`plurel.testing`).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from plurel.plugins import protocols
 from plurel.plugins.entries import Entry, PluginRow, normalized, reason, singular
 from plurel.plugins.imports import import_cost, module_of
 from plurel.plugins.ledger import Ledger
+from plurel.plugins.parameters import lost_on_the_way
 
 _NOT_MADE = ("commands", "models", "heads")
 """Kinds of which nothing is made to look at: apps stand as they are, torch modules are large."""
@@ -132,25 +132,13 @@ def _references(entry: Entry, _: Ledger) -> list[str]:
 
 def _parameters(entry: Entry, _: Ledger) -> list[str]:
     """Parameters that do not survive a config file."""
-    from plurel.config.choices import unstructure
-
     config_class = entry.config_class()
     if config_class is None:
         return []
     if any(item.alias == "name" for item in attrs.fields(config_class)):
         return ["no parameter is called name: that is how a config names the contribution; rename it"]
-    config = entry.parameters()
-    plain = unstructure(config)
-    try:
-        back = json.loads(json.dumps(plain, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        return [f"defaults must be plain JSON, got {plain!r}: {error}"]
-    read = entry.parameters(back)
-    return (
-        []
-        if read == config
-        else [f"parameters must read back as they were: {config!r} came back as {read!r}"]
-    )
+    lost = lost_on_the_way(entry)
+    return [] if lost is None else [lost]
 
 
 def _protocol(entry: Entry, _: Ledger) -> list[str]:

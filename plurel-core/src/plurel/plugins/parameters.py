@@ -1,8 +1,10 @@
-"""A contribution's parameters as people read them: name, type, default, and what its class says of it."""
+"""A contribution's parameters: as people read them, and whether they come back from a config file."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -52,6 +54,31 @@ def describe_parameters(entry: Entry) -> list[Parameter]:
         )
         for item in attrs.fields(attrs.resolve_types(config_class))
     ]
+
+
+def lost_on_the_way(entry: Entry, params: Mapping[str, Any] | None = None) -> str | None:
+    """What is wrong with parameters that do not survive the way through a config file; None where they do.
+
+    Args:
+        entry: the contribution.
+        params: its parameters by name; what is absent has its default.
+
+    Raises:
+        PluginError: where the reference to its config class leads nowhere.
+        ConfigError: where the parameters do not fit.
+    """
+    from plurel.config.choices import unstructure
+
+    config = entry.parameters(params)
+    plain = unstructure(config)
+    try:
+        back = json.loads(json.dumps(plain, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        return f"parameters must be plain JSON, got {plain!r}: {error}"
+    read = entry.parameters(back)
+    if read == config:
+        return None
+    return f"parameters must read back as they were: {config!r} came back as {read!r}"
 
 
 def _type_words(kind: Any) -> str:
