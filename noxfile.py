@@ -116,7 +116,7 @@ def doctests(session: nox.Session, *packages: str) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """The whole chain: databases, stores, pretraining, zero-shot scores on a real database."""
-    install_family(session, *SMALL_DATA, "matplotlib")
+    install_family(session, *SMALL_DATA, "matplotlib", "pip")  # pip, for whoever installs a plugin there
     session.run("plurel", "demo", *session.posargs)
 
 
