@@ -101,6 +101,12 @@ def test_values_are_replaced_before_a_check(run: Run, written: Callable[[str], P
     assert (code, out.splitlines()[0]) == (2, "$: unknown key 'val_splt'; closest: val_split")
 
 
+def test_a_preset_by_name_in_a_file_hides_no_other_error(run: Run, written: Callable[[str], Path]) -> None:
+    code, out, _ = run("config", "check", written("preset: default\nval_split: 2.0"))
+    assert code == 2
+    assert [line.split(":")[0] for line in out.splitlines()[:-1]] == ["$.preset", "$.val_split"]
+
+
 def test_a_config_comes_from_a_file_or_a_preset(run: Run, written: Callable[[str], Path]) -> None:
     code, _, err = run("config", "show", written("{}"), "--preset", "default")
     assert code == 2

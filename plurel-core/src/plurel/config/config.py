@@ -15,7 +15,7 @@ from attrs import Attribute, field, frozen, validators
 from plurel.config.bounds import Only, Text, Within
 from plurel.config.choices import unstructure
 from plurel.config.params import DAGParams, DatabaseParams, SCMParams
-from plurel.config.problems import PairError, known_keywords, shown
+from plurel.config.problems import PairError, each, joined, known_keywords, shown
 from plurel.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -143,7 +143,12 @@ class Config:
         from plurel.config.convert import structure
 
         if isinstance(data, Mapping) and isinstance(data.get("preset"), str):
-            raise _no_origin(data["preset"])
+            problems = [_no_origin(data["preset"])]
+            try:
+                structure({key: value for key, value in data.items() if key != "preset"}, cls)
+            except ConfigError as error:
+                problems += [other for other in each(error) if isinstance(other, ConfigError)]
+            raise joined(problems)
         return structure({} if data is None else data, cls)
 
     @classmethod
