@@ -315,6 +315,8 @@ BREACHES: list[tuple[Break, str, str]] = [
     ),
     (_put("columns.yaml", "tasks", "order-paid", "hidden", to=["gone"]), "columns.yaml", "names no columns"),
     (_put("columns.yaml", "tasks", "order-paid", "hidden", to="paid"), "columns.yaml", "must be a list"),
+    (_text("plurel.json", '{"seed": '), "files", "plurel.json is damaged: it is no JSON"),
+    (_text("plurel.json", "[1]"), "files", "it must hold an object, got a list"),
 ]
 
 

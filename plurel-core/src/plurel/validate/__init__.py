@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from plurel.errors import RequestError
+from plurel.relbench_io.read import read_origin
 from plurel.validate.availability import check_availability
 from plurel.validate.breaches import Breach, Breaches
 from plurel.validate.manifest import read_manifest
@@ -36,6 +37,8 @@ def validate_directory(path: str | Path) -> list[Breach]:
     if not (root / "manifest.yaml").is_file():
         raise RequestError(f"{root} is not a RelBench directory: it holds no manifest.yaml")
     breaches = Breaches()
+    with breaches.unreadable("plurel.json"):
+        read_origin(root)
     database = read_manifest(root, breaches)
     if database is not None:
         check_tables(database, breaches)
