@@ -55,6 +55,8 @@ def test_assignments_stand_above_the_file(tmp_path: Path) -> None:
         ("context: {lenght: 5}", r"unknown key 'lenght'; closest: length @ \$\.context"),
         ("model: {name: rt-plurel, dimm: 5}", r"unknown key 'dimm'; closest: dim @ \$\.model"),
         ("model: {name: rt-plurel, dim: 10, heads: 4}", r"not a multiple of heads 4.*@ \$\.model"),
+        ("model: {name: rt-plurel, depth: 1000000000}", r"'depth' must be <= 1024.*@ \$\.model\.depth"),
+        ("model: {name: rt-plurel, dim: 1000000000}", r"'dim' must be <= 65536.*@ \$\.model\.dim"),
         ("model: {dim: 5}", r"a model is a name with parameters.*@ \$\.model"),
         ("model: {name: rt-plurel, seed: 5}", r"'seed' of a model is set by the run.*@ \$\.model\.seed"),
         ("balance: even", r"@ \$\.balance"),

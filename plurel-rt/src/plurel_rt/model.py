@@ -57,6 +57,11 @@ KIND_KEYS: dict[str, Kind] = {"col": "column", "feat": "feature", "nbr": "neighb
 """Published parameter names of the three attentions, in the order in which a block runs them."""
 
 
+MOST_BLOCKS = 1024
+MOST_WIDTH = 65_536
+"""Sizes beyond which a model is a mistake: making it would take all memory."""
+
+
 @frozen(kw_only=True)
 class ModelConfig:
     """An `rt-plurel` before training. The defaults are the published size (19.2 million parameters).
@@ -71,10 +76,10 @@ class ModelConfig:
         decoders: names of the contributed heads, one for every encoding.
     """
 
-    dim: int = field(default=256, validator=validators.ge(1))
-    depth: int = field(default=12, validator=validators.ge(1))
+    dim: int = field(default=256, validator=[validators.ge(1), validators.le(MOST_WIDTH)])
+    depth: int = field(default=12, validator=[validators.ge(1), validators.le(MOST_BLOCKS)])
     heads: int = field(default=8, validator=validators.ge(1))
-    ff: int = field(default=1024, validator=validators.ge(1))
+    ff: int = field(default=1024, validator=[validators.ge(1), validators.le(MOST_WIDTH)])
     text_width: int = field(default=384, validator=validators.ge(1))
     seed: int = field(default=0, validator=validators.ge(0))
     decoders: tuple[str, ...] = field(
