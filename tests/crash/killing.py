@@ -10,8 +10,9 @@ it is removed and the next round begins, until there were enough kills. After ev
 must be the very files that they were, so nothing finished is lost or made twice.
 
 Half of the moments are a time, half a change in `out` (the first entry that appears, the second, ...),
-since mistakes lie between two changes. An interrupt goes to the whole process group, as Ctrl-C does; the
-others go to the command alone, so that what it started has to notice.
+since mistakes lie between two changes; a run that goes on is killed at one of those that are left to it. An
+interrupt goes to the whole process group, as Ctrl-C does; the others go to the command alone, so that what
+it started has to notice.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 300.0
 """Seconds after which a run, or a process that its command left behind, is taken for hung."""
-LOOK_EVERY = 0.003
+LOOK_EVERY = 0.01
+"""Seconds between two looks at the output directory."""
 
 Stamps = dict[Path, tuple[int, int, int]]
 
@@ -96,7 +98,7 @@ def survive(
         seed: another seed, other moments.
         units: patterns below the output directory; what matches and is complete stays as it is from run to
             run. Names that begin with a dot are drafts, never units.
-        signals: the kinds of kills.
+        signals: the kinds of kills, in turn in a drawn order.
         out: name of the output directory inside `work`.
         timed: share of the moments that are times; the others are changes in the output directory.
         env: more of the environment.
@@ -110,6 +112,7 @@ def survive(
     """
     place = work / out
     draws = random.Random(seed)
+    order = draws.sample(list(signals), len(signals))
     start = command if callable(command) else lambda _: command
     runner = _Runner(work, place, {**os.environ, **(env or {})})
     whole = runner.run(start(place), None)
@@ -121,8 +124,8 @@ def survive(
     codes: Counter[tuple[str, int]] = Counter()
     known: Stamps = {}
     while done < kills or place.exists():
-        kind = draws.choice(list(signals)) if done < kills else None
-        moment = None if kind is None else _draw_moment(draws, kind, whole, timed)
+        kind = order[done % len(order)] if done < kills else None
+        moment = None if kind is None else _draw_moment(draws, kind, whole, timed, _left(expected, place))
         ended = runner.run(start(place), moment)
         runs += 1
         done += ended.was_killed
@@ -134,6 +137,7 @@ def survive(
         known = now
         if ended.code == 0:
             rounds += 1
+            runner.wait_for_leftovers()
             different = compare(expected, tree(place))
             assert not different, (
                 f"the end differs from an undisturbed run's after {ended.words}: {different}"
@@ -203,10 +207,19 @@ class _Ended:
     words: str
 
 
-def _draw_moment(draws: random.Random, kind: signal.Signals, whole: _Ended, timed: float) -> _Moment:
-    if draws.random() < timed or whole.changes == 0:
+def _left(expected: dict[str, bytes | None], place: Path) -> float:
+    """Which share of the entries of a whole run is not there yet."""
+    missing = expected.keys() - {os.path.relpath(name, place) for name in _names(place)}
+    return len(missing) / max(len(expected), 1)
+
+
+def _draw_moment(
+    draws: random.Random, kind: signal.Signals, whole: _Ended, timed: float, left: float
+) -> _Moment:
+    changes = round(left * whole.changes) or whole.changes
+    if draws.random() < timed or changes == 0:
         return _Moment(kind, seconds=draws.uniform(0.0, whole.seconds))
-    return _Moment(kind, changes=draws.randint(1, whole.changes))
+    return _Moment(kind, changes=draws.randint(1, changes))
 
 
 def _check(ended: _Ended, moment: _Moment | None) -> None:
