@@ -31,17 +31,18 @@ evaluate_app = App(
 @pretrain_app.default
 def pretrain(
     recipe: str | None = None,
+    /,
     *,
-    set: Annotated[tuple[str, ...], Parameter(negative=())] = (),  # noqa: A002 - the option's name
+    set: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),  # noqa: A002 - the option's name
     resume: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
-    json: bool = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Train a model on packed stores, as a recipe says.
 
     Args:
-        recipe: a YAML file, or the name of a shipped recipe (tiny, synthetic). With `--resume` it may be left
-            out: the run's own recipe holds, and what a given one does not say.
+        recipe: a YAML file, or the name of a shipped recipe (demo, synthetic, tiny). With `--resume` it may
+            be left out: the run's own recipe holds, and what a given one does not say.
         set: `path=value` on top of the recipe, as in `--set model.dim=128`; may be given again.
         resume: a run's folder, or a checkpoint of it: the run goes on where it was saved.
         overwrite: remove the checkpoints that lie where the run shall go, instead of refusing.
@@ -78,12 +79,12 @@ def evaluate(
     *,
     checkpoint: Path,
     store: Path,
-    task: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    task: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     split: Literal["train", "val", "test"] = "test",
     limit: Annotated[int | None, Parameter(converter=whole, validator=validators.Number(gte=1))] = None,
     contexts: Annotated[int, Parameter(converter=whole, validator=validators.Number(gte=1))] = 1,
     out: Path | None = None,
-    json: bool = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Score a checkpoint on a store's tasks, beside baselines on the same rows.
 

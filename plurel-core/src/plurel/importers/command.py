@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from plurel.cli.output import Reporter, reporter
 from plurel.errors import RequestError
@@ -18,7 +18,14 @@ app = App(name="import", help="Make a RelBench directory of a real source.")
 
 
 @app.default
-def import_source(name: str, *, out: Path, source: Path | None = None, json: bool = False) -> None:
+def import_source(
+    name: str,
+    /,
+    *,
+    out: Path,
+    source: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """Make a RelBench directory of a real source.
 
     Args:

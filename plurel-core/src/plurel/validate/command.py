@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from attrs import asdict
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from plurel.artefacts.recognise import recognise
 from plurel.cli.output import reporter
@@ -18,7 +19,9 @@ app = App(name="validate", help="Check a database, a store or a checkpoint; list
 
 
 @app.default
-def validate(path: Path, *, form: str | None = None, json: bool = False) -> int:
+def validate(
+    path: Path, /, *, form: str | None = None, json: Annotated[bool, Parameter(negative="")] = False
+) -> int:
     """Check a database against the RelBench contract, a store or a checkpoint against its checksums.
 
     Args:
