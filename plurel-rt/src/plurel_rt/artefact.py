@@ -114,7 +114,7 @@ def _listings(info: CheckpointInfo, tensors: Mapping[str, Tensor], steps: list[i
         columns=["what", "value"],
         rows=[
             ("name", info.model["name"]),
-            *((name, value) for name, value in info.model.get("config", {}).items()),
+            *((name, _words(value)) for name, value in info.model.get("config", {}).items()),
             *((f"{dtype} tensors", count) for dtype, count in _by_dtype(tensors)),
         ],
     )

@@ -82,7 +82,13 @@ def generate(
         f"databases in {out}",
         ["name", "tables", "rows", "tasks", ""],
         [
-            (each.path.name, each.tables, each.rows, len(each.tasks), "as it was" if each.reused else "")
+            (
+                each.path.name,
+                each.tables,
+                f"{each.rows:,}",
+                len(each.tasks),
+                "as it was" if each.reused else "",
+            )
             for each in made
         ],
     )
