@@ -343,6 +343,6 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Strict types of all five distributions."""
-    install_family(session, "mypy>=1.18", "pandas-stubs", "types-PyYAML", "types-networkx")
+    install_family(session, "mypy>=1.18", "pytest>=8.3", "pandas-stubs", "types-PyYAML", "types-networkx")
     session.run("mypy", *(argument for package in PACKAGES for argument in ("-p", package)))
     session.run("stubtest", "plurel_sampler._native")

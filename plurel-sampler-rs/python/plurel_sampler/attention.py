@@ -59,8 +59,8 @@ def plan_attention(column: ArrayLike, row: ArrayLike, links: ArrayLike) -> Atten
         ContextError: A link's sequence does not exist.
 
     >>> plan = plan_attention([[0, 1, 0, -1]], [[0, 0, 1, -1]], [[0, 1, 0]])
-    >>> plan.buckets.tolist()  # columns 1 and 0; the child and its parent, the parent; its child
-    [[0, 1, 1, 1], [0, 1, 2, 2], [1, 1, 1, 3], [1, 1, 2, 2], [2, 1, 2, 1]]
+    >>> plan.buckets.tolist()  # both columns; the child with its parent, the parent alone; its child
+    [[0, 2, 2, 2], [1, 2, 2, 3], [2, 1, 2, 1]]
     """
     columns, rows = np.asarray(column, np.int32), np.asarray(row, np.int32)
     edges = np.asarray(links, np.int32).reshape(-1, 3)
