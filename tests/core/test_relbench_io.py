@@ -195,6 +195,14 @@ def test_reading_tells_what_was_written(shop: Path) -> None:
     assert list(directory.tasks) == ["customer-orders", "order-amount", "order-paid"]
 
 
+def test_a_task_that_lost_its_manifest_is_left_out_with_a_word(
+    shop: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (shop / "tasks" / "order-paid" / "manifest.yaml").unlink()
+    assert list(read_directory(shop).tasks) == ["customer-orders", "order-amount"]
+    assert "order-paid has labels but no manifest.yaml; this task is left out" in caplog.text
+
+
 def test_reading_tells_when_labels_are_known_and_what_gives_them_away(shop: Path) -> None:
     tasks = read_directory(shop).tasks
     assert tasks["order-amount"].known_at == "delivered_at"

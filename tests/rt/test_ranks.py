@@ -223,3 +223,17 @@ def test_a_step_is_shared_equally_or_not_at_all() -> None:
             batch, batches = share_step(sequences, count, 4)
             assert batch <= 4
             assert batch * batches * count == sequences
+
+
+def test_a_rank_that_is_gone_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = RuntimeError("[gloo/transport/tcp/pair.cc:545] Read error: Connection reset by peer")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with (
+        pytest.raises(ranks.RankLostError, match=r"another rank ended or .*; go home"),
+        ranks.others_alive("go home"),
+    ):
+        raise gone
+    other = RuntimeError("shapes do not fit")
+    with pytest.raises(RuntimeError, match="shapes") as caught, ranks.others_alive("go home"):
+        raise other
+    assert caught.value is other

@@ -183,5 +183,5 @@ class StepProgress:
         self._mean = 0.98 * self._mean + 0.02 * report.loss
         due = report.step % self._every == 0
         self._bar.advance(
-            report.step - self._bar.done, f"{self._words}: loss {self._mean:.3f}" if due else None
+            report.step - self._bar.done, f"{self._words}: mean loss {self._mean:.3f}" if due else None
         )

@@ -23,10 +23,11 @@ from contextlib import contextmanager
 from typing import cast
 
 import torch
-from attrs import field, frozen, validators
+from attrs import field, frozen
 from torch import Tensor, nn
 from torch.nn import functional
 
+from plurel.config import Within
 from plurel.plugins import CHOOSES, Entry
 from plurel_rt.attention import Kind, Structure, attend, dense_masks, visible_pairs
 from plurel_rt.batch import Encoding, TensorBatch
@@ -76,12 +77,12 @@ class ModelConfig:
         decoders: names of the contributed heads, one for every encoding.
     """
 
-    dim: int = field(default=256, validator=[validators.ge(1), validators.le(MOST_WIDTH)])
-    depth: int = field(default=12, validator=[validators.ge(1), validators.le(MOST_BLOCKS)])
-    heads: int = field(default=8, validator=validators.ge(1))
-    ff: int = field(default=1024, validator=[validators.ge(1), validators.le(MOST_WIDTH)])
-    text_width: int = field(default=384, validator=validators.ge(1))
-    seed: int = field(default=0, validator=validators.ge(0))
+    dim: int = field(default=256, validator=Within(1, MOST_WIDTH, integers=True))
+    depth: int = field(default=12, validator=Within(1, MOST_BLOCKS, integers=True))
+    heads: int = field(default=8, validator=Within(1, MOST_WIDTH, integers=True))
+    ff: int = field(default=1024, validator=Within(1, MOST_WIDTH, integers=True))
+    text_width: int = field(default=384, validator=Within(1, integers=True))
+    seed: int = field(default=0, validator=Within(0, integers=True))
     decoders: tuple[str, ...] = field(
         default=("number", "datetime", "boolean", "text"), metadata={CHOOSES: "heads"}
     )

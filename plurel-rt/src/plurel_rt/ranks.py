@@ -7,20 +7,25 @@ rank and nothing here does anything. Not here: what they compute.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
-from plurel.errors import ConfigError, RequestError
+from plurel.errors import ConfigError, PlurelError, RequestError
 
 T = TypeVar("T")
 
 
 class RanksError(RequestError):
     """Ranks that cannot train together; raised on all of them."""
+
+
+class RankLostError(PlurelError):
+    """Another rank ended, or cannot be reached any more, while this one needed it."""
 
 
 def world_size() -> int:
@@ -61,6 +66,25 @@ def together(work: Callable[[], T]) -> T:
         if words is not None:
             raise RanksError(f"rank {rank} of {len(told)} cannot go on: {words}")
     return done
+
+
+@contextmanager
+def others_alive(way_on: str) -> Iterator[None]:
+    """Says in words what torch tells of a rank that is gone.
+
+    Args:
+        way_on: what the person may do then.
+
+    Raises:
+        RankLostError: in place of torch's error.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        is_of_backend = isinstance(error, torch.distributed.DistError) or "gloo/transport" in str(error)
+        if world_size() == 1 or not is_of_backend:
+            raise
+        raise RankLostError(f"another rank ended or cannot be reached any more; {way_on}") from error
 
 
 def check_agreement(facts: Mapping[str, str]) -> None:

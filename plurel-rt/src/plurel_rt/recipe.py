@@ -10,8 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from attrs import evolve, field, frozen, validators
+from attrs import evolve, field, frozen
 
+from plurel.config import Within
 from plurel.config.assign import assign
 from plurel.config.convert import structure, unstructure
 from plurel.config.files import read
@@ -30,20 +31,20 @@ MAY_CHANGE = (
 MOST_SEQUENCES = 65_536
 MOST_BATCHES = 1_000_000
 MOST_STEPS = 1_000_000_000_000
+MOST_ROWS = (1 << 32) - 2
 MOST_CELLS = 1 << 20
 MOST_CHILDREN = (1 << 32) - 1
 MOST_THREADS = 1024
 MOST_SEED = (1 << 64) - 1
-"""Sizes beyond which a recipe is a mistake: the run would end for want of memory or never. Those of contexts,
-threads and seeds are the sampler's."""
+"""Sizes beyond which a recipe is a mistake: the run would end for want of memory or never. Those of rows,
+contexts, threads and seeds are the sampler's."""
 
-positive: Any = validators.gt(0)
-not_negative: Any = validators.ge(0)
+POSITIVE = Within(0, above=True)
 
 
-def _up_to(most: int, above: Any = positive) -> Any:
-    """Validators of an integer from 1, or from 0, to another."""
-    return [above, validators.le(most)]
+def _up_to(most: int, least: int = 1) -> Within:
+    """An integer between two."""
+    return Within(least, most, integers=True)
 
 
 @frozen(kw_only=True)
@@ -104,7 +105,7 @@ class Recipe:
     """
 
     name: str = "run"
-    seed: int = field(default=0, validator=_up_to(MOST_SEED, not_negative))
+    seed: int = field(default=0, validator=_up_to(MOST_SEED, 0))
     stores: tuple[str, ...] = ()
     targets: tuple[str, ...] = ("columns", "tasks")
     encodings: tuple[Literal["number", "boolean", "category", "datetime", "text"], ...] = (
@@ -119,16 +120,16 @@ class Recipe:
     batch_size: int = field(default=32, validator=_up_to(MOST_SEQUENCES))
     accumulate: int = field(default=1, validator=_up_to(MOST_BATCHES))
     steps: int = field(default=1000, validator=_up_to(MOST_STEPS))
-    lr: float = field(default=5e-4, validator=positive)
-    warmup: float = field(default=0.2, validator=[not_negative, validators.le(1)])
-    weight_decay: float = field(default=0.1, validator=not_negative)
-    beta2: float = field(default=0.999, validator=[not_negative, validators.lt(1)])
-    clip: float = field(default=1.0, validator=positive)
-    eval_every: int = field(default=0, validator=not_negative)
-    eval_limit: int = field(default=4, validator=positive)
-    save_every: int = field(default=0, validator=not_negative)
-    keep: int = field(default=2, validator=positive)
-    threads: int = field(default=0, validator=_up_to(MOST_THREADS, not_negative))
+    lr: float = field(default=5e-4, validator=POSITIVE)
+    warmup: float = field(default=0.2, validator=Within(0, 1))
+    weight_decay: float = field(default=0.1, validator=Within(0))
+    beta2: float = field(default=0.999, validator=Within(0, 1, below=True))
+    clip: float = field(default=1.0, validator=POSITIVE)
+    eval_every: int = field(default=0, validator=_up_to(MOST_STEPS, 0))
+    eval_limit: int = field(default=4, validator=_up_to(MOST_ROWS))
+    save_every: int = field(default=0, validator=_up_to(MOST_STEPS, 0))
+    keep: int = field(default=2, validator=_up_to(MOST_STEPS))
+    threads: int = field(default=0, validator=_up_to(MOST_THREADS, 0))
     log_targets: bool = False
     init: str | None = None
     out: str = "run"

@@ -36,7 +36,7 @@ from plurel_rt.checkpoint import (
     save_checkpoint,
 )
 from plurel_rt.interrupts import PutOff
-from plurel_rt.ranks import RanksError, check_agreement, on_cpu, together, world_size
+from plurel_rt.ranks import RanksError, check_agreement, on_cpu, others_alive, together, world_size
 from plurel_rt.recipe import Recipe, resolve_model, resolve_stores
 from plurel_rt.reports import RunReport, StepFile, StepReport
 from plurel_rt.runs import METRICS, TARGETS, check_room, make_room, where_to_resume
@@ -109,6 +109,7 @@ def pretrain(
         plurel.errors.RequestError: another process trains there, or it is no place to write to.
         RanksError: the ranks differ in what must be the same, another one cannot begin, or the launcher asks
             for what there is not.
+        RankLostError: another rank ended on its way.
         CheckpointError: `resume` or `init` is no checkpoint, or one that does not fit.
         CheckpointFileError: a file of it is damaged, or a new one cannot be written.
         DivergedError: the loss is no number any more.
@@ -141,6 +142,7 @@ def pretrain(
         return prepare(recipe, checkpoint, rank, ranks)
 
     with ExitStack() as stack:
+        stack.enter_context(others_alive(f"`--resume {out}` goes on from its last checkpoint, if it has one"))
         stack.enter_context(_own_generators(accelerator.device))
         _on_main(lambda: stack.enter_context(held(out, "a training run")), accelerator)
         start = together(begin)

@@ -6,6 +6,7 @@ Contents are taken at their word: checking them is `plurel.validate`.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +29,8 @@ from plurel.tasks import TaskKind
 
 KINDS = ("forecast", "autocomplete", "external")
 _LONGEST_NAME = 200
+
+logger = logging.getLogger(__name__)
 
 
 def read_directory(path: str | Path) -> DatabaseDirectory:
@@ -66,6 +69,9 @@ def read_directory(path: str | Path) -> DatabaseDirectory:
     task_notes = _mapping(notes.get(TASKS_KEY), f"{notes_file}: {TASKS_KEY}")
     tasks: dict[str, TaskDirectory] = {}
     others: list[str] = []
+    for folder in sorted({labels.parent for labels in root.glob("tasks/*/*.parquet")}):
+        if not (folder / "manifest.yaml").is_file():
+            logger.warning("%s has labels but no manifest.yaml; this task is left out", folder)
     for task_file in sorted(root.glob("tasks/*/manifest.yaml")):
         name = task_file.parent.name
         spec = read_yaml(task_file)
