@@ -185,7 +185,7 @@ def test_everything_that_the_distribution_contributes_is_used(run: Place, plurel
         ),
         (
             "evaluate",
-            (f"was made with {DIST}:letters (embedders, revision 3) of {DIST} 2.1; no installed plugin",),
+            (f"was made with {DIST}:", f"revision 1) of {DIST} 2.1; no installed plugin"),
         ),
         ("inspect", (f"missing: {DIST}:chain (layouts) of {DIST} 2.1, which is not installed",)),
     ],
