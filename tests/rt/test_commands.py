@@ -67,7 +67,7 @@ def test_a_person_gets_words_and_a_table(
     said = capsys.readouterr()
     assert "loss of the last step" in said.out
     assert "\n\n" not in said.out
-    assert "training tiny: loss" in said.err
+    assert "training tiny: mean loss" in said.err
     arguments = [
         "--checkpoint",
         str(tmp_path / "run"),
