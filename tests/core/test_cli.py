@@ -173,7 +173,7 @@ ERRORS = [
     (StoreError("an infinite value", table="t", column="c", row=0), 1,
      "error: an infinite value (table t, column c, row 0)"),
     (StoreError("table t lacks a key", table="t"), 1, "error: table t lacks a key"),
-    (PermissionError(13, "Permission denied", "/root/x"), 1, "error: Permission denied: /root/x"),
+    (PermissionError(13, "Permission denied", "/locked/x"), 1, "error: Permission denied: /locked/x"),
     (KeyboardInterrupt(), 130, "interrupted"),
     (Terminated(), 143, "terminated"),
     (ZeroDivisionError("by zero"), 1, f"error: ZeroDivisionError: by zero ({UNFORESEEN})"),
