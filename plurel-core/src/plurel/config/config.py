@@ -59,7 +59,7 @@ def _path() -> Any:
 
 
 def _check_part(_: object, attribute: Attribute[Any], value: Any) -> None:
-    expected = _PARTS[attribute.name]
+    expected = PARTS[attribute.name]
     if not isinstance(value, expected):
         raise ConfigError(f"this is a {expected.__name__}, got {shown(value)}", f".{attribute.name}")
 
@@ -81,11 +81,12 @@ def _as_path(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-_PARTS: Mapping[str, type[attrs.AttrsInstance]] = {
+PARTS: Mapping[str, type[attrs.AttrsInstance]] = {
     "database_params": DatabaseParams,
     "scm_params": SCMParams,
     "dag_params": DAGParams,
 }
+"""The parts of a config that hold its parameters."""
 
 
 @known_keywords

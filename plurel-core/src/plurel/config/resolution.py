@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from plurel._siblings import KINDS, install_line
 from plurel.config.choices import Choices, unstructure
-from plurel.config.config import DEFAULT_PRESET, Config, PresetOrigin
+from plurel.config.config import DEFAULT_PRESET, PARTS, Config, PresetOrigin
 from plurel.config.flat import FLAT
 from plurel.config.params import kinds_of
 from plurel.config.problems import each, words_of
@@ -25,8 +25,6 @@ from plurel.plugins.ledger import Ledger, provenance, used
 
 if TYPE_CHECKING:
     from plurel.config.parts import Parts
-
-_PARTS = ("database_params", "scm_params", "dag_params")
 
 
 @frozen(kw_only=True)
@@ -79,7 +77,7 @@ def resolve(config: Config, ledger: Ledger) -> ResolvedConfig:
     flat = _flat_values(config)
     entries: list[tuple[Entry, Mapping[str, Any]]] = []
     resolved = {}
-    for part in _PARTS:
+    for part in PARTS:
         params = getattr(config, part)
         changes = {}
         for name, kind in kinds_of(type(params)).items():
@@ -157,7 +155,7 @@ def _flat_values(config: Config) -> dict[str, Any]:
     """Every flat parameter as plain data, by its spelling."""
     return {
         item.name: unstructure(getattr(getattr(config, part), item.name))
-        for part in _PARTS
+        for part in PARTS
         for item in attrs.fields(type(getattr(config, part)))
     }
 
