@@ -68,6 +68,27 @@ def test_scales_of_hidden_layers_are_log_uniform(parts):
     assert logs.std() == pytest.approx(1 / np.sqrt(3), rel=0.06)
 
 
+def test_a_rule_may_do_without_scale_and_clip(parts):
+    rule = evolve(RULE, log_scale=Choices.constant(0.0), clipped=False)
+    x = np.full((4, 32), 1e30, dtype=np.float32)
+    linear = parts.only(activation_choices="identity", initialization_choices="kaiming_normal")
+    for network in draw_networks([(32, 32)] * 20, rule, linear, Stream(0)):
+        assert {float(layer.scale) for layer in network.hidden} == {1.0}
+        assert np.abs(network.activate(x)).max() > 1e20
+    for network in draw_networks([(32, 32)] * 20, RULE, linear, Stream(0)):
+        assert np.abs(network.activate(x)).max() <= 1e6
+
+
+def test_encodings_are_clipped_unless_the_rule_does_without(parts):
+    narrow = parts.only(activation_choices="identity", initialization_choices="kaiming_normal")
+    inputs = [NodeInput(kind="number", weight=1e3), NodeInput(kind="category", categories=3, weight=1e9)]
+    for clipped in (True, False):
+        encoders = draw_encoders(inputs, 32, evolve(RULE, clipped=clipped), narrow, Stream(1))
+        values = (np.full(5, 1e4, dtype=np.float32), np.arange(5) % 3)
+        for encoder, value in zip(encoders, values, strict=True):
+            assert (np.abs(encode(encoder, value)).max() <= 1e4) == clipped
+
+
 @pytest.mark.parametrize(
     ("rule", "message"),
     [

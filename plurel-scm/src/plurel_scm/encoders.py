@@ -1,8 +1,8 @@
 """From values to vectors: what stands on an edge of the causal graph.
 
 A number goes through a network of its own; a label through an embedding and a network, which is a table of
-as many vectors as there are labels. Vectors are weighted, then clipped to +-1e4. Not here: which node or
-parent column an encoder belongs to.
+as many vectors as there are labels. Vectors are weighted, then clipped to the rule's limit, +-1e4. Not here:
+which node or parent column an encoder belongs to.
 """
 
 from __future__ import annotations
@@ -15,15 +15,13 @@ from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from plurel_scm.labels import labels_of
-from plurel_scm.networks import Network, NetworkRule, draw_matrices, draw_networks, product
+from plurel_scm.networks import ENCODING_LIMIT, Network, NetworkRule, draw_matrices, draw_networks, product
 
 if TYPE_CHECKING:
     from plurel.plugins.requests import NodeInput, Parts
     from plurel.seeding import Stream
 
 F32: TypeAlias = NDArray[np.float32]
-
-ENCODING_LIMIT = np.float32(1e4)
 
 
 class Encoder(Protocol):
@@ -43,16 +41,18 @@ class NumberEncoder:
     """A number through a network."""
 
     network: Network
+    limit: np.float32 = ENCODING_LIMIT
 
     def weighted(self, weight: float) -> NumberEncoder:
         """The weight goes into the last, linear layer."""
-        return NumberEncoder(evolve(self.network, last=self.network.last * np.float32(weight)))
+        weighted = evolve(self.network, last=self.network.last * np.float32(weight))
+        return NumberEncoder(weighted, self.limit)
 
     def encode(self, values: NDArray[Any], out: F32) -> None:
         """Run the network."""
         hidden = self.network.activate(values.astype(np.float32, copy=False)[:, None])
         product(hidden, self.network.last, out=out)
-        np.clip(out, -ENCODING_LIMIT, ENCODING_LIMIT, out=out)
+        np.clip(out, -self.limit, self.limit, out=out)
 
 
 @frozen(eq=False)
@@ -60,14 +60,15 @@ class ConstantEncoder:
     """A number through a network whose first layer is all zero: every number gives the same vector."""
 
     vector: F32
+    limit: np.float32 = ENCODING_LIMIT
 
     def weighted(self, weight: float) -> ConstantEncoder:
         """The weighted vector."""
-        return ConstantEncoder(self.vector * np.float32(weight))
+        return ConstantEncoder(self.vector * np.float32(weight), self.limit)
 
     def encode(self, values: NDArray[Any], out: F32) -> None:
         """Repeat the vector."""
-        out[:] = np.clip(self.vector, -ENCODING_LIMIT, ENCODING_LIMIT)
+        out[:] = np.clip(self.vector, -self.limit, self.limit)
         missing = np.isnan(values)
         if missing.any():
             out[missing] = np.nan
@@ -78,22 +79,23 @@ class LabelEncoder:
     """A label through an embedding and a network, as a table `[labels, dim]`."""
 
     table: F32
+    limit: np.float32 = ENCODING_LIMIT
 
     def weighted(self, weight: float) -> LabelEncoder:
         """The weighted table."""
-        return LabelEncoder(self.table * np.float32(weight))
+        return LabelEncoder(self.table * np.float32(weight), self.limit)
 
     def encode(self, values: NDArray[Any], out: F32) -> None:
         """Look the labels up."""
-        table = np.clip(self.table, -ENCODING_LIMIT, ENCODING_LIMIT)
+        table = np.clip(self.table, -self.limit, self.limit)
         np.take(table, values, axis=0, out=out, mode="clip")
 
 
-def number_encoder(network: Network) -> Encoder:
+def number_encoder(network: Network, limit: np.float32) -> Encoder:
     """The encoder of a number, given its network."""
     if network.hidden[0].weights.any():
-        return NumberEncoder(network)
-    return ConstantEncoder(network(np.zeros((1, 1), dtype=np.float32))[0])
+        return NumberEncoder(network, limit)
+    return ConstantEncoder(network(np.zeros((1, 1), dtype=np.float32))[0], limit)
 
 
 def draw_embeddings(categories: Sequence[int], dim: int, parts: Parts, stream: Stream) -> list[F32]:
@@ -113,7 +115,7 @@ def input_labels(inputs: Sequence[NodeInput]) -> list[int]:
 
 
 def make_encoders(
-    inputs: Sequence[NodeInput], networks: Sequence[Network], embeddings: Sequence[F32]
+    inputs: Sequence[NodeInput], networks: Sequence[Network], embeddings: Sequence[F32], limit: np.float32
 ) -> tuple[Encoder, ...]:
     """An encoder for each input, its edge's weight included.
 
@@ -121,12 +123,13 @@ def make_encoders(
         inputs: what is to be encoded.
         networks: one for each input, as `encoder_ends` says.
         embeddings: one for each input that is a category, as `input_labels` says.
+        limit: what weighted vectors are clipped to.
     """
     tables = iter(embeddings)
     encoders: list[Encoder] = []
     for value, network in zip(inputs, networks, strict=True):
         number = value.kind == "number"
-        encoder = number_encoder(network) if number else LabelEncoder(network(next(tables)))
+        encoder = number_encoder(network, limit) if number else LabelEncoder(network(next(tables)), limit)
         encoders.append(encoder.weighted(value.weight))
     return tuple(encoders)
 
@@ -145,4 +148,4 @@ def draw_encoders(
     """
     networks = draw_networks(encoder_ends(inputs, dim), rule, parts, stream / "networks")
     embeddings = draw_embeddings(input_labels(inputs), dim, parts, stream / "embeddings")
-    return make_encoders(inputs, networks, embeddings)
+    return make_encoders(inputs, networks, embeddings, rule.encoding_limit)

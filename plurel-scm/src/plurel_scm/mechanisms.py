@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field, frozen, validators
 from numpy.typing import NDArray
 
 from plurel.config import Choices, Draws, Within
@@ -24,7 +24,15 @@ from plurel_scm.encoders import (
     make_encoders,
 )
 from plurel_scm.labels import labels_of
-from plurel_scm.networks import NetworkRule, default_density, default_layers, draw_networks, product
+from plurel_scm.networks import (
+    MOST_LOG_SCALE,
+    NetworkRule,
+    default_density,
+    default_layers,
+    default_log_scale,
+    draw_networks,
+    product,
+)
 
 if TYPE_CHECKING:
     from plurel.plugins.protocols import Aggregation, ForeignRows
@@ -100,16 +108,26 @@ class Mlp:
         num_layers: number of weight matrices of a network, at least 2.
         weight_density: probability that a weight is kept.
         hidden: width of hidden layers.
+        log_scale: logarithm of the factor on what a hidden layer's activation gives.
+        clipped: whether hidden layers are clipped to +-1e6 and encodings to +-1e4.
     """
 
     num_layers: Choices = field(factory=default_layers, validator=Draws(2, integers=True))
     weight_density: Choices = field(factory=default_density, validator=Draws(0, 1, above=True))
     hidden: int = field(default=32, validator=Within(1, integers=True))
+    log_scale: Choices = field(factory=default_log_scale, validator=Draws(-MOST_LOG_SCALE, MOST_LOG_SCALE))
+    clipped: bool = field(default=True, validator=validators.instance_of(bool))
 
     def plan(self, request: MechanismRequest) -> MlpNode:
         """Draw a node's encoders, aggregation and decoder."""
         parts, stream, dim = request.parts, request.stream, request.dim
-        rule = NetworkRule(num_layers=self.num_layers, weight_density=self.weight_density, width=self.hidden)
+        rule = NetworkRule(
+            num_layers=self.num_layers,
+            weight_density=self.weight_density,
+            width=self.hidden,
+            log_scale=self.log_scale,
+            clipped=self.clipped,
+        )
         category = request.output == "category"
         *encoding, decoder = draw_networks(
             [*encoder_ends(request.inputs, dim), (dim, dim if category else 1)],
@@ -124,7 +142,7 @@ class Mlp:
         if category:
             readout = product(readout, np.ascontiguousarray(embeddings[-1].T))
         return MlpNode(
-            encoders=make_encoders(request.inputs, encoding, embeddings[: len(labels)]),
+            encoders=make_encoders(request.inputs, encoding, embeddings[: len(labels)], rule.encoding_limit),
             aggregation=parts.draw("propagation_agg_choices", stream / "aggregation"),
             decoder=decoder,
             readout=readout,

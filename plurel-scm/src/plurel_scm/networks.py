@@ -1,8 +1,8 @@
 """Small random multilayer perceptrons without biases, drawn a node at a time and run in single precision.
 
 A hidden layer is `clip(scale * activation(x W), +-1e6)`, the last layer is linear; initialiser, density,
-activation and scale are drawn for each layer. Not here: what the networks encode or decode
-(`plurel_scm.encoders`, `plurel_scm.mechanisms`).
+activation and scale are drawn for each layer. A rule may do without scale and clip, as the paper did. Not
+here: what the networks encode or decode (`plurel_scm.encoders`, `plurel_scm.mechanisms`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 from numpy.typing import NDArray
 
 from plurel.config import Choices
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 F32: TypeAlias = NDArray[np.float32]
 
 HIDDEN_LIMIT = np.float32(1e6)
+ENCODING_LIMIT = np.float32(1e4)
+NO_LIMIT = np.float32(np.inf)
+
+MOST_LOG_SCALE = 80.0
+"""Largest logarithm of a factor: its exponential is finite in single precision, and the inverse is not 0."""
+
 PRODUCT_SIZE = 1 << 18
 """Multiplications of one matrix product: as many as OpenBLAS leaves to a single thread, so that no bit
 depends on the number of threads. A stack of such products is faster than one long product, too."""
@@ -60,18 +66,19 @@ def product(x: F32, weights: F32, out: F32 | None = None) -> F32:
 
 @frozen(eq=False)
 class HiddenLayer:
-    """One hidden layer: `clip(scale * function(x weights), +-1e6)`."""
+    """One hidden layer: `clip(scale * function(x weights), +-limit)`; a limit may be infinite."""
 
     weights: F32
     function: Callable[[F32], F32]
     scale: np.float32
+    limit: np.float32 = HIDDEN_LIMIT
 
     def __call__(self, x: F32) -> F32:
         """`[rows, inputs] -> [rows, outputs]`."""
         linear = x * self.weights if self.weights.shape[0] == 1 else product(x, self.weights)
         hidden = self.function(linear)
         hidden *= self.scale
-        return np.clip(hidden, -HIDDEN_LIMIT, HIDDEN_LIMIT, out=hidden)
+        return np.clip(hidden, -self.limit, self.limit, out=hidden)
 
 
 @frozen(eq=False)
@@ -107,6 +114,11 @@ def default_density() -> Choices:
     return Choices(kind="range", value=[0.3, 1.0])
 
 
+def default_log_scale() -> Choices:
+    """Logarithm of the prior's factor on what an activation gives."""
+    return Choices(kind="range", value=[-1.0, 1.0])
+
+
 @frozen(kw_only=True)
 class NetworkRule:
     """How networks are drawn.
@@ -115,11 +127,15 @@ class NetworkRule:
         num_layers: number of weight matrices, at least 2.
         weight_density: probability that a weight is kept; the kept ones are divided by it.
         width: width of hidden layers.
+        log_scale: logarithm of the factor on what a hidden layer's activation gives.
+        clipped: whether hidden layers are clipped to +-1e6 and encodings to +-1e4.
     """
 
     num_layers: Choices
     weight_density: Choices
     width: int
+    log_scale: Choices = field(factory=default_log_scale)
+    clipped: bool = True
 
     def draw_depths(self, count: int, stream: Stream) -> list[int]:
         """Numbers of weight matrices of `count` networks.
@@ -143,6 +159,20 @@ class NetworkRule:
         if wrong:
             raise ConfigError(f"weight_density lies above 0 and at most at 1, got {wrong[0]}")
         return densities
+
+    def draw_scales(self, count: int, stream: Stream) -> F32:
+        """Factors of `count` hidden layers, `[count] f32`."""
+        return np.exp(self.log_scale.draw_many(count, stream)).astype(np.float32)
+
+    @property
+    def hidden_limit(self) -> np.float32:
+        """What hidden layers are clipped to, infinity where they are not."""
+        return HIDDEN_LIMIT if self.clipped else NO_LIMIT
+
+    @property
+    def encoding_limit(self) -> np.float32:
+        """What weighted encodings are clipped to, infinity where they are not."""
+        return ENCODING_LIMIT if self.clipped else NO_LIMIT
 
 
 def draw_matrices(
@@ -198,7 +228,7 @@ def draw_networks(
     weights = iter(_masked(matrices, densities, stream / "masks"))
     hidden = len(shapes) - len(ends)
     activations = parts.draw_many("activation_choices", hidden, stream / "activations")
-    scales = np.exp((stream / "scales").generator().uniform(-1, 1, hidden)).astype(np.float32)
+    scales = rule.draw_scales(hidden, stream / "scales")
     layers = iter(zip(activations, scales, range(hidden), strict=True))
     networks = []
     for depth in depths:
@@ -206,6 +236,6 @@ def draw_networks(
         for _ in range(depth - 1):
             activation, scale, number = next(layers)
             function = activation.draw(stream / "activation" / number)
-            stack.append(HiddenLayer(next(weights), function, scale))
+            stack.append(HiddenLayer(next(weights), function, scale, rule.hidden_limit))
         networks.append(Network(tuple(stack), next(weights)))
     return networks
