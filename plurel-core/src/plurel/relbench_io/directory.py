@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from attrs import frozen
 
@@ -15,6 +15,14 @@ from plurel.plugins.records import Encoding
 from plurel.tasks import TaskKind
 
 SPLITS = ("train", "val", "test")
+KINDS: tuple[str, ...] = get_args(TaskKind)
+TASK_TYPES = (
+    "binary_classification",
+    "regression",
+    "multiclass_classification",
+    "multilabel_classification",
+)
+"""What RelBench predicts of one table's rows; its fifth type, recommendation, is about pairs of rows."""
 TASKS_KEY = "tasks"
 """Key of `columns.yaml` under which tasks stand beside tables; no table may have this name."""
 MISSING_TIME_KEY = "missing_time"

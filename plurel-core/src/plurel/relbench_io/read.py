@@ -16,6 +16,7 @@ import yaml
 from plurel.errors import DatabaseError, RequestError
 from plurel.plugins.records import ENCODINGS, Encoding
 from plurel.relbench_io.directory import (
+    KINDS,
     MISSING_TIME_KEY,
     SPLITS,
     TASKS_KEY,
@@ -27,7 +28,6 @@ from plurel.relbench_io.directory import (
 from plurel.relbench_io.moments import microseconds
 from plurel.tasks import TaskKind
 
-KINDS = ("forecast", "autocomplete", "external")
 _LONGEST_NAME = 200
 
 logger = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ from plurel.errors import DatabaseError
 from plurel.places import draft, settle, sync, taken
 from plurel.relbench_io.directory import SPLITS, TASKS_KEY
 from plurel.relbench_io.frames import keyed, write_parquet
+from plurel.relbench_io.manifests import dataset_manifest, task_manifest, write_text
 from plurel.relbench_io.moments import iso, microseconds
 
 if TYPE_CHECKING:
@@ -78,10 +79,10 @@ def write_directory(
         notes = _notes(columns or {}, tasks)
         if notes:
             text = yaml.safe_dump(notes, sort_keys=False, allow_unicode=True)
-            (scratch / "columns.yaml").write_text(text, encoding="utf-8")
+            write_text(scratch / "columns.yaml", text)
         if extra is not None:
             text = json.dumps(extra, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-            (scratch / "plurel.json").write_text(text, encoding="utf-8")
+            write_text(scratch / "plurel.json", text)
         _sync(scratch)
         settle(scratch, target)
     return target
@@ -97,12 +98,8 @@ def _write(
     tasks: Sequence[TaskDefinition],
     description: str | None,
 ) -> None:
-    # relbench brings scikit-learn and duckdb: three seconds that only a writer pays.
-    from relbench.manifest import DatasetManifest, TableSpec
-
     _check_tables(tables, schema)
     (root / "db").mkdir(parents=True)
-    specs: dict[str, Any] = {}
     for table in schema:
         parents = {key.column: key.parent for key in table.foreign_keys}
         frame = keyed(
@@ -119,14 +116,8 @@ def _write(
             foreign_keys=parents,
             time_column=table.time_column,
         )
-        specs[table.name] = TableSpec(table.primary_key, table.time_column, parents)
-    DatasetManifest(
-        name=name,
-        val_timestamp=_date(val_timestamp, "val_timestamp"),
-        test_timestamp=_date(test_timestamp, "test_timestamp"),
-        description=description,
-        tables=specs,
-    ).save(root / "manifest.yaml")
+    val, test = _date(val_timestamp, "val_timestamp"), _date(test_timestamp, "test_timestamp")
+    write_text(root / "manifest.yaml", dataset_manifest(name, val, test, schema, description))
     for task in tasks:
         _write_task(root / "tasks" / task.name, task, len(tables[task.entity_table]))
 
@@ -158,29 +149,8 @@ def _date(value: int | dt.datetime, what: str) -> str:
 
 
 def _write_task(folder: Path, task: TaskDefinition, entities: int) -> None:
-    from relbench.manifest import TaskManifest
-
     folder.mkdir(parents=True)
-    window = None if task.timedelta is None else f"{task.timedelta} microseconds"
-    if task.timedelta is not None and task.timedelta % _DAY == 0:
-        window = f"{task.timedelta // _DAY} days"
-    manifest = TaskManifest(
-        name=task.name,
-        kind=task.kind,
-        task_type=task.task_type,
-        entity_table=task.entity_table,
-        entity_col=task.entity_col,
-        target_col=task.target_col,
-        time_col=task.time_col,
-        timedelta=window,
-        sql=task.sql,
-        remove_columns=[[table, column] for table, names in task.remove_columns.items() for column in names],
-    )
-    try:
-        manifest.validate()
-    except ValueError as error:
-        raise DatabaseError(str(error)) from error
-    manifest.save(folder / "manifest.yaml")
+    write_text(folder / "manifest.yaml", task_manifest(task))
     for split in SPLITS:
         where = f"task {task.name}, {split}"
         labels = task.splits[split]

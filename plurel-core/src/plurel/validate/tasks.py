@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from plurel.errors import DatabaseError
-from plurel.relbench_io.directory import SPLITS
+from plurel.relbench_io.directory import KINDS, SPLITS, TASK_TYPES
 from plurel.relbench_io.moments import iso
 from plurel.relbench_io.read import read_yaml
 from plurel.validate.breaches import Breaches
@@ -25,14 +25,6 @@ _KEYS = frozenset(
         "num_eval_timestamps", "remove_columns", "sql", "evaluator", "extra_files", "manifest_version",
     }
 )  # fmt: skip
-_KINDS = ("forecast", "autocomplete", "external")
-_TASK_TYPES = (
-    "binary_classification",
-    "regression",
-    "multiclass_classification",
-    "multilabel_classification",
-    "recommendation",
-)
 _DAY = 86_400_000_000
 _TRAIN_FRAMES = 3
 
@@ -65,7 +57,10 @@ def _read(database: Database, folder: Path, breaches: Breaches) -> Task | None:
     if spec.get("name") != folder.name:
         breaches.add("task", where, f"name is {spec.get('name')!r}, the folder's {folder.name!r}")
     kind, task_type = spec.get("kind"), spec.get("task_type")
-    for key, value, known in (("kind", kind, _KINDS), ("task_type", task_type, _TASK_TYPES)):
+    for key, value, known in (
+        ("kind", kind, KINDS),
+        ("task_type", task_type, (*TASK_TYPES, "recommendation")),
+    ):
         if value not in known:
             breaches.add("task", where, f"{key} must be one of {', '.join(known)}, got {value!r}")
     _check_required(spec, where, breaches)
