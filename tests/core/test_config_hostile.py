@@ -55,6 +55,13 @@ def test_a_file_that_cannot_be_parsed_is_a_wrong_request(
     assert words in err
 
 
+def test_an_escaped_pair_of_surrogates_is_one_character_in_yaml_as_in_json() -> None:
+    text = r'{"cache_dir": "a\ud83d\ude00"}'
+    assert Config.from_yaml(text).cache_dir == Config.from_json(text).cache_dir == "a\U0001f600"
+    with pytest.raises(ConfigError, match=r"this path is not UTF-8, .* @ \$.cache_dir"):
+        Config.from_yaml(r'{"cache_dir": "a\ud83d"}')
+
+
 def test_a_path_that_no_system_has_is_a_wrong_request() -> None:
     with pytest.raises(RequestError, match="cannot read the config"):
         Config.from_file("a\0b.yaml")

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from plurel.config import Choices, Config, DAGParams, DatabaseParams, SCMParams
-from plurel.config.bounds import Chooses, Day, Draws, DrawsWords, OneOf, Only, Text, Within, single
+from plurel.config.bounds import Chooses, Day, Draws, DrawsWords, OneOf, Only, Place, Within, single
 from plurel.config.choices import KINDS
 from plurel.config.schema import field_words
 from plurel.errors import ConfigError
@@ -57,7 +57,7 @@ def holds_cell(item: attrs.Attribute[Any]) -> str:
             OneOf: lambda check: f"one of {code(*check.words)}",
             Chooses: lambda check: f"choice of {check.contributions}",
             Day: lambda check: "day",
-            Text: lambda check: "text",
+            Place: lambda check: "path",
             Only: lambda check: code(check.version),
         }.get(type(check))
         if words is not None:

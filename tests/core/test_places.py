@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from plurel.errors import RequestError
-from plurel.places import clear, draft, held
+from plurel.places import clear, draft, flaw, held
 
 pytest.importorskip("fcntl", reason="locks of directories are POSIX")
+
 
 HOLD = """
 import sys
@@ -36,6 +37,22 @@ def holding(what: str) -> subprocess.Popen[bytes]:
 def kill(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     process.communicate()
+
+
+def test_a_path_that_nothing_can_lie_at_is_refused(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a"] * 2000)
+    with pytest.raises(RequestError, match=r"databases cannot go there: the path has 2,0\d\d folders"):
+        held(deep, "databases").__enter__()
+    with pytest.raises(RequestError, match="the path holds a null character"):
+        draft(tmp_path / "a\0b").__enter__()
+    assert not list(tmp_path.iterdir())
+    assert flaw("a" * 255) is None
+    assert flaw("a" * 256) is not None
+
+
+def test_a_draft_of_the_longest_name_can_be_made(tmp_path: Path) -> None:
+    with draft(tmp_path / ("é" * 127)) as path:
+        assert path.is_dir()
 
 
 def test_a_place_is_held_by_one_process_at_a_time_and_free_when_that_is_dead(tmp_path: Path) -> None:

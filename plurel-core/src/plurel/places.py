@@ -21,7 +21,46 @@ from plurel.errors import RequestError
 if sys.platform != "win32":
     import fcntl
 
+MOST_PARTS = 255
+MOST_BYTES = 4095
+LONGEST_NAME = 255
+"""Of a path: folders one below the other, bytes, and bytes of each name. Common systems take no more bytes;
+more folders are a mistake, which Python would meet as a recursion too deep."""
+
+_LONGEST = 80
 _DRAFT = re.compile(r"\..+\.unfinished-[0-9a-f]{12}")
+_KEPT = LONGEST_NAME - len("..unfinished-123456789abc")
+"""Bytes of a name that its draft's keeps, so that it is a name too."""
+
+
+def flaw(path: str | Path) -> str | None:
+    """Why nothing can lie at a path, as what follows "the path" in a sentence; None where something can.
+
+    Args:
+        path: as a person wrote it: pathlib reads an empty text as the current folder.
+
+    Example:
+        >>> flaw("databases/first")
+        >>> flaw("")
+        'names no folder and no file: it is empty (. is the current folder)'
+    """
+    text = str(path)
+    shown = repr(text) if len(text) <= _LONGEST else f"{text[:_LONGEST]!r}..."
+    if not text:
+        return "names no folder and no file: it is empty (. is the current folder)"
+    if "\0" in text:
+        return f"holds a null character, which no name has: {shown}"
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return f"is not UTF-8, as names are here: {shown}"
+    parts = Path(text).parts
+    if len(parts) > MOST_PARTS:
+        return f"has {len(parts):,} folders one below the other, at most {MOST_PARTS} may be: {shown}"
+    longest = max((len(part.encode()) for part in parts), default=0)
+    if longest > LONGEST_NAME:
+        return f"holds a name of {longest:,} bytes, at most {LONGEST_NAME} may be: {shown}"
+    return f"is {size:,} bytes long, at most {MOST_BYTES:,} may be: {shown}" if size > MOST_BYTES else None
 
 
 @contextmanager
@@ -59,8 +98,9 @@ def make(directory: Path, what: str) -> None:
         what: what goes there, as errors call it.
 
     Raises:
-        RequestError: where it is no directory and none can be made.
+        RequestError: where it is no directory and none can be made, or the path can name none.
     """
+    _refuse_flaw(directory, what)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -80,7 +120,11 @@ def draft(target: Path) -> Iterator[Path]:
 
     Yields:
         The draft, which is there and empty.
+
+    Raises:
+        RequestError: where nothing can lie at the target's path.
     """
+    _refuse_flaw(target, "a directory")
     target.parent.mkdir(parents=True, exist_ok=True)
     clear(target.parent)
     path, handle = _new(target)
@@ -151,10 +195,17 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def _refuse_flaw(path: Path, what: str) -> None:
+    reason = flaw(path)
+    if reason is not None:
+        raise RequestError(f"{what} cannot go there: the path {reason}")
+
+
 def _new(target: Path) -> tuple[Path, int | None]:
     """A draft of our own; one that was cleared by another process before we held it is made again."""
     while True:
-        path = target.parent / f".{target.name}.unfinished-{uuid.uuid4().hex[:12]}"
+        name = target.name.encode()[:_KEPT].decode(errors="ignore")
+        path = target.parent / f".{name}.unfinished-{uuid.uuid4().hex[:12]}"
         path.mkdir()
         handle = _open(path)
         if handle is None and path.exists():

@@ -10,13 +10,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from attrs import evolve, field, frozen
+from attrs import Attribute, evolve, field, frozen, validators
 
 from plurel.config import Within
 from plurel.config.assign import assign
+from plurel.config.bounds import Place
 from plurel.config.convert import structure, unstructure
 from plurel.config.files import read
 from plurel.errors import ConfigError, RequestError
+from plurel.places import flaw
 from plurel.plugins import Entry, get_ledger
 
 SET_BY_RUN = ("text_width", "seed")
@@ -45,6 +47,13 @@ POSITIVE = Within(0, above=True)
 def _up_to(most: int, least: int = 1) -> Within:
     """An integer between two."""
     return Within(least, most, integers=True)
+
+
+def _each_is_a_place(_: object, attribute: Attribute[Any], paths: Sequence[str]) -> None:
+    for place, path in enumerate(paths):
+        reason = flaw(path)
+        if reason is not None:
+            raise ConfigError(f"this path {reason}", f".{attribute.name}[{place}]")
 
 
 @frozen(kw_only=True)
@@ -106,7 +115,7 @@ class Recipe:
 
     name: str = "run"
     seed: int = field(default=0, validator=_up_to(MOST_SEED, 0))
-    stores: tuple[str, ...] = ()
+    stores: tuple[str, ...] = field(default=(), validator=_each_is_a_place)
     targets: tuple[str, ...] = ("columns", "tasks")
     encodings: tuple[Literal["number", "boolean", "category", "datetime", "text"], ...] = (
         "number",
@@ -131,8 +140,8 @@ class Recipe:
     keep: int = field(default=2, validator=_up_to(MOST_STEPS))
     threads: int = field(default=0, validator=_up_to(MOST_THREADS, 0))
     log_targets: bool = False
-    init: str | None = None
-    out: str = "run"
+    init: str | None = field(default=None, validator=validators.optional(Place()))
+    out: str = field(default="run", validator=Place())
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain data that `Recipe` can be made of again."""

@@ -1,20 +1,23 @@
 """A command line that its command cannot take, in our words: what is wrong, where, what would be right.
 
-cyclopts finds the mistake; its words differ between its versions, so only what it found is read here. Not
+cyclopts finds most mistakes; its words differ between its versions, so only what it found is read here. Not
 here: what a command itself refuses.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import cyclopts
 
+from plurel.errors import RequestError
+from plurel.places import flaw
 from plurel.plugins.entries import closest
 
 if TYPE_CHECKING:
-    from cyclopts import CycloptsError
-    from cyclopts.argument import Argument
+    from cyclopts import App, CycloptsError
+    from cyclopts.argument import Argument, ArgumentCollection
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
@@ -30,6 +33,25 @@ def explain(error: CycloptsError) -> str:
     words = None if explained is None else explained(error, command)
     error.verbose = False
     return words or f"{' '.join(str(error).split())} ({command} --help shows what it takes)"
+
+
+def check_places(_: App, names: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Refuse paths that nothing can lie at, of every command, before it runs (a `config` of cyclopts).
+
+    Args:
+        names: the command's, below `plurel`.
+        arguments: what it takes, with what was given for each.
+
+    Raises:
+        RequestError: for the first of them.
+    """
+    for argument in arguments:
+        if Path in (argument.hint, *get_args(argument.hint)):
+            for token in argument.tokens:
+                reason = flaw(token.value)
+                if reason is not None:
+                    place = token.keyword or _name(argument)
+                    raise RequestError(f"{' '.join(['plurel', *names])}: the path {place} {reason}")
 
 
 def _unknown_option(error: cyclopts.UnknownOptionError, command: str) -> str:

@@ -127,12 +127,20 @@ def _app(entry: Entry) -> App:
     """The command's app under `plurel`, so that usage lines are whole."""
     from cyclopts import App
 
+    from plurel.cli.arguments import check_places
+
     command = entry.target()
     if not isinstance(command, App):
         raise PluginError(
             f"command {entry.id}: factory must be a cyclopts App, got a {type(command).__name__}"
         )
-    frame = App(name="plurel", help_flags=list(_HELP), version_flags=[], suppress_keyboard_interrupt=False)
+    frame = App(
+        name="plurel",
+        help_flags=list(_HELP),
+        version_flags=[],
+        suppress_keyboard_interrupt=False,
+        config=check_places,
+    )
     frame.command(command, name=entry.name)
     return frame
 

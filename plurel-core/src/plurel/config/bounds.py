@@ -14,9 +14,10 @@ from typing import Any, get_args
 from attrs import Attribute, field, frozen
 
 from plurel.config.choices import Choices
-from plurel.config.plain import check_text, is_finite
+from plurel.config.plain import is_finite
 from plurel.config.problems import shown
 from plurel.errors import ConfigError
+from plurel.places import flaw
 from plurel.plugins.entries import closest
 
 _REACH: Mapping[str, tuple[float, float]] = {
@@ -197,14 +198,16 @@ class Day:
 
 
 @frozen
-class Text:
-    """Validator of fields that hold a path or another text."""
+class Place:
+    """Validator of fields that hold the path of a file or a folder."""
 
     def __call__(self, _: object, attribute: Attribute[Any], value: object) -> None:
-        """Refuse another value, and what no file could hold."""
+        """Refuse another value, and what no disk could hold."""
         if not isinstance(value, str):
-            raise ConfigError(f"this is a text, got {shown(value)}", f".{attribute.name}")
-        check_text(value, f".{attribute.name}")
+            raise ConfigError(f"this is a path, got {shown(value)}", f".{attribute.name}")
+        reason = flaw(value)
+        if reason is not None:
+            raise ConfigError(f"this path {reason}", f".{attribute.name}")
 
 
 @frozen
@@ -245,7 +248,7 @@ def refusal(attribute: Attribute[Any], value: object) -> ConfigError | None:
     if isinstance(value, dt.date) or (value is None and type(None) in get_args(attribute.type)):
         return None
     for check in single(attribute.validator):
-        if isinstance(check, Within | OneOf | Day | Text | Only):
+        if isinstance(check, Within | OneOf | Day | Place | Only):
             try:
                 check(None, attribute, value)
             except ConfigError as error:

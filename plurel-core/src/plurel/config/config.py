@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 from attrs import Attribute, field, frozen, validators
 
-from plurel.config.bounds import Only, Text, Within
+from plurel.config.bounds import Only, Place, Within
 from plurel.config.choices import unstructure
 from plurel.config.params import DAGParams, DatabaseParams, SCMParams
 from plurel.config.problems import PairError, each, joined, known_keywords, shown
@@ -55,7 +55,7 @@ def _share(default: float) -> Any:
 
 
 def _path() -> Any:
-    return field(default=None, converter=_as_path, validator=validators.optional(Text()))
+    return field(default=None, converter=_as_path, validator=validators.optional(Place()))
 
 
 def _check_part(_: object, attribute: Attribute[Any], value: Any) -> None:

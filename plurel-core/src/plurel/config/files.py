@@ -201,7 +201,14 @@ _FORMS: Mapping[str, tuple[Callable[[str], Any], Callable[[Any], str]]] = {
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a key that stands twice is an error, not overwritten in silence."""
+    """Safe YAML in which a key that stands twice is an error, not overwritten in silence.
+
+    An escaped pair of surrogates is the one character that it is in JSON, all of which is YAML.
+    """
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        value = super().construct_scalar(node)
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()

@@ -58,12 +58,12 @@ def _choices(kind: str, *value: Any, within: Draws | None = None) -> Any:
     )
 
 
-def _words(*default: str, among: tuple[str, ...] = ()) -> Any:
-    """A field that is drawn from words: by default these, which are all there are unless others are given."""
+def _words(*words: str) -> Any:
+    """A field that is drawn from words, by default from all that there are."""
     return field(
-        default=Choices("set", default),
+        default=Choices("set", words),
         converter=attrs.Converter(_as_choices, takes_field=True),
-        validator=DrawsWords(among or default),
+        validator=DrawsWords(words),
     )
 
 
@@ -192,7 +192,8 @@ class SCMParams:
         source_gen_type_choices: series of a node without inputs.
         source_beta_alpha_choices: first shape of a beta source.
         source_beta_beta_choices: second shape of it.
-        propagation_mode_choices: how a table's nodes are typed: `type_eager`.
+        propagation_mode_choices: how a table's nodes are typed: `type_eager`, each as its column; `type_lazy`,
+            all as numbers, which are cut into labels afterwards.
         cat_label_permute_prob_choices: chance that a lazily cut column's labels are permuted.
         cat_label_reverse_prob_choices: chance that such labels are reversed.
         propagate_batch_size: accepted, and ignored with a warning by `resolve`: blocks have one size.
@@ -285,7 +286,7 @@ class SCMParams:
     )
     source_beta_alpha_choices: Choices = _choices("range", 0.5, 5.0, within=Draws(0, above=True))
     source_beta_beta_choices: Choices = _choices("range", 0.5, 5.0, within=Draws(0, above=True))
-    propagation_mode_choices: Choices = _words("type_eager", among=("type_eager", "type_lazy"))
+    propagation_mode_choices: Choices = _words("type_eager", "type_lazy")
     cat_label_permute_prob_choices: Choices = _choices("range", 0.3, 1.0, within=Draws(0, 1))
     cat_label_reverse_prob_choices: Choices = _choices("range", 0.2, 0.8, within=Draws(0, 1))
     propagate_batch_size: int | None = _integer(None)

@@ -162,10 +162,6 @@ def _flat_values(config: Config) -> dict[str, Any]:
 
 def _unbuilt(config: Config) -> Iterator[RequestError]:
     """What the config asks for and this version does not have."""
-    if "type_lazy" in config.scm_params.propagation_mode_choices.value:
-        yield ConfigError(
-            "type_lazy is not built in this version; type_eager is", ".scm_params.propagation_mode_choices"
-        )
     for name in ("mlp_in_dim", "mlp_out_dim"):
         value = getattr(config.scm_params, name)
         if value != 1:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 import attrs
 
-from plurel.config.bounds import Bounds, Chooses, Day, Draws, DrawsWords, OneOf, Only, Text, Within, single
+from plurel.config.bounds import Bounds, Chooses, Day, Draws, DrawsWords, OneOf, Only, Place, Within, single
 from plurel.config.choices import KINDS, Choices, unstructure
 from plurel.errors import PluginError, RequestError
 
@@ -137,8 +137,8 @@ class _Writer:
             return {"const": check.version}
         if isinstance(check, Day):
             return {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
-        if isinstance(check, Text):
-            return {"type": "string"}
+        if isinstance(check, Place):
+            return {"type": "string", "minLength": 1}
         if isinstance(check, Chooses):
             kind = check.contributions
             item = self._part(f"one of {kind}", lambda: self._of_kind(kind))
