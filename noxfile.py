@@ -21,6 +21,7 @@ import nox
 ROOT = Path(__file__).parent
 LIGHT = ("plurel-core", "plurel-layouts", "plurel-scm")
 SAMPLER = "plurel-sampler-rs"
+RUST = ("plurel-scm", SAMPLER)
 FAMILY = (*LIGHT, SAMPLER, "plurel-rt")
 PACKAGES = ("plurel", "plurel_layouts", "plurel_scm", "plurel_sampler", "plurel_rt")
 PYTEST = ("pytest>=8.3", "hypothesis>=6.120", "hatchling>=1.27", "jsonschema>=4.23")
@@ -65,7 +66,7 @@ def editable(*folders: str) -> list[str]:
 
 
 def check_rust(session: nox.Session) -> None:
-    """Stop at once, before anything large is downloaded, where the build of the sampler cannot work."""
+    """Stop at once, before anything large is downloaded, where the build of a Rust extension cannot work."""
     if shutil.which("cc") is None and shutil.which("gcc") is None and shutil.which("clang") is None:
         session.error(
             "No C linker found (cc, gcc, clang); on Debian or Ubuntu: sudo apt install gcc libc6-dev"
@@ -74,18 +75,21 @@ def check_rust(session: nox.Session) -> None:
     if cargo is None:
         session.log("No cargo on the PATH: maturin downloads a Rust toolchain for this build (about 200 MB).")
         return
-    workspace = tomllib.loads((ROOT / SAMPLER / "Cargo.toml").read_text())["workspace"]
-    wanted = workspace["package"]["rust-version"]
+    workspaces = [tomllib.loads((ROOT / folder / "Cargo.toml").read_text())["workspace"] for folder in RUST]
+    wanted = max((workspace["package"]["rust-version"] for workspace in workspaces), key=version_key)
     said = subprocess.run([cargo, "--version"], capture_output=True, text=True, check=False)
     found = re.search(r"cargo (\d+)\.(\d+)", said.stdout)
     if found is None:
         detail = (said.stderr or said.stdout).strip().splitlines()[:1]
         session.error(f"{cargo} does not run ({' '.join(detail)}). {MAKE_RUST_GOOD}")
-    if tuple(map(int, found.groups())) < tuple(map(int, wanted.split(".")[:2])):
-        version = f"{found[1]}.{found[2]}"
-        session.error(
-            f"{cargo} is version {version}; plurel-sampler-rs needs Rust {wanted}. {MAKE_RUST_GOOD}"
-        )
+    version = f"{found[1]}.{found[2]}"
+    if version_key(version) < version_key(wanted):
+        session.error(f"{cargo} is version {version}; plurel needs Rust {wanted}. {MAKE_RUST_GOOD}")
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """The first two parts of a version, for comparisons."""
+    return tuple(map(int, version.split(".")[:2]))
 
 
 def install_torch(session: nox.Session) -> None:
@@ -150,6 +154,7 @@ def tests_layouts(session: nox.Session) -> None:
 @nox.session
 def tests_scm(session: nox.Session) -> None:
     """plurel-scm with core and the layouts it draws its graphs from: no sampler, no torch."""
+    check_rust(session)
     session.install(*editable(*LIGHT), *PYTEST)
     doctests(session, "plurel_scm")
     session.run("pytest", "tests/scm", *session.posargs)
@@ -212,6 +217,7 @@ def crash(session: nox.Session) -> None:
 @nox.session
 def compat_data(session: nox.Session) -> None:
     """What `compat` reads: a generated database and real flights, each with what `plurel inspect` says."""
+    check_rust(session)
     session.install(*editable(*LIGHT), *SMALL_DATA)
     out = compat_folder()
     shutil.rmtree(out, ignore_errors=True)
@@ -264,6 +270,7 @@ def wheels(session: nox.Session) -> None:
 @nox.session
 def pinned(session: nox.Session) -> None:
     """The pinned-component install: core at one version with layouts at another, from wheels and a set."""
+    check_rust(session)
     session.install("build[uv]>=1.2")
     place = Path(session.create_tmp())
     found, newer = place / "dist", place / "plurel-layouts"
@@ -320,15 +327,16 @@ def full(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def rust(session: nox.Session) -> None:
-    """Format, lints and tests of the Rust workspace."""
+    """Format, lints and tests of the two Rust workspaces."""
     check_rust(session)
     if shutil.which("cargo") is None:
-        session.skip("no cargo on the PATH: the sampler was built, but its Rust lints and tests were NOT run")
-    session.chdir(SAMPLER)
+        session.skip("no cargo on the PATH: extensions were built, but Rust lints and tests were NOT run")
     session.env["PYO3_PYTHON"] = sys.executable
-    session.run("cargo", "fmt", "--all", "--check", external=True)
-    session.run("cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings", external=True)
-    session.run("cargo", "test", "--locked", external=True)
+    for folder in RUST:
+        with session.chdir(folder):
+            session.run("cargo", "fmt", "--all", "--check", external=True)
+            session.run("cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings", external=True)
+            session.run("cargo", "test", "--locked", external=True)
 
 
 @nox.session
@@ -345,4 +353,4 @@ def types(session: nox.Session) -> None:
     """Strict types of all five distributions."""
     install_family(session, "mypy>=1.18", "pytest>=8.3", "pandas-stubs", "types-PyYAML", "types-networkx")
     session.run("mypy", *(argument for package in PACKAGES for argument in ("-p", package)))
-    session.run("stubtest", "plurel_sampler._native")
+    session.run("stubtest", "plurel_sampler._native", "plurel_scm._kernel")

@@ -1,0 +1,9 @@
+# Draws take a stream's key, the number of a block, and how many.
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["normal", "uniform", "words"]
+
+def words(key: int, block: int, count: int) -> NDArray[np.uint64]: ...
+def uniform(key: int, block: int, count: int) -> NDArray[np.float64]: ...
+def normal(key: int, block: int, count: int) -> NDArray[np.float64]: ...
