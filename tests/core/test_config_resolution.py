@@ -232,12 +232,6 @@ def test_with_core_alone_the_error_names_everything_that_is_missing(monkeypatch:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (
-            Config(
-                scm_params=SCMParams(propagation_mode_choices=Choices("set", ["type_eager", "type_lazy"]))
-            ),
-            r"type_lazy is not built in this version; type_eager is @ \$.scm_params.propagation_mode_choices",
-        ),
         (Config(schema_file="a.sql"), r"SQL schema is not built in this version @ \$.schema_file"),
         (
             Config(scm_params=SCMParams(mlp_in_dim=2)),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from plurel.plugins.protocols import Aggregation
     from plurel.plugins.requests import ParentTable, Parts
     from plurel.seeding import Stream
-    from plurel_scm.networks import NetworkRule
+    from plurel_scm.network_draws import NetworkRule
 
 F32: TypeAlias = NDArray[np.float32]
 I64: TypeAlias = NDArray[np.int64]
@@ -112,7 +112,7 @@ class BlockRows:
         place = index
         for parent, rows in zip(self.parents, self.rows, strict=True):
             if place < len(parent.encoders):
-                labels = parent.table.columns[place].kind == "category"
+                labels = parent.table.columns[place].kind == "category" and parent.table.mode != "lazy"
                 values = np.full(
                     len(rows), -1 if labels else np.nan, dtype=np.int64 if labels else np.float32
                 )

@@ -112,8 +112,13 @@ def shown_kind(column: Column) -> NodeKind:
     return NodeKind(kind="category", categories=categories, column=column.name)
 
 
-def draw_node_graph(request: TableRequest) -> NodeGraph:
-    """Draw the nodes of a table: c + ceil(c / q) + 3 of them for c columns, which sit on random ones."""
+def draw_node_graph(request: TableRequest, *, lazy: bool = False) -> NodeGraph:
+    """Draw the nodes of a table: c + ceil(c / q) + 3 of them for c columns, which sit on random ones.
+
+    Args:
+        request: the table.
+        lazy: whether all nodes are numbers, whatever their columns show.
+    """
     parts, stream, columns = request.parts, request.stream, request.table.columns
     density = float(parts.draw("scm_col_node_perc_choices", stream / "column density"))
     if density <= 0:
@@ -124,10 +129,12 @@ def draw_node_graph(request: TableRequest) -> NodeGraph:
     order = (stream / "columns").generator().permutation(nodes)
     shown = dict(zip(sorted(order[: len(columns)].tolist()), columns, strict=True))
     hidden = iter(_hidden_kinds(nodes - len(columns), parts, stream / "hidden"))
-    kinds = tuple(shown_kind(shown[node]) if node in shown else next(hidden) for node in range(nodes))
+    kinds = [shown_kind(shown[node]) if node in shown else next(hidden) for node in range(nodes)]
+    if lazy:
+        kinds = [NodeKind(kind="number", column=kind.column) for kind in kinds]
     family = EDGE_WEIGHTS[parts.draw("edge_weight_dist_choices", stream / "edge weight family")]
     weights = family((stream / "edge weights").generator(), len(dag.edges))
-    return NodeGraph(dag=dag, kinds=kinds, weights=weights)
+    return NodeGraph(dag=dag, kinds=tuple(kinds), weights=weights)
 
 
 def _hidden_kinds(count: int, parts: Parts, stream: Stream) -> list[NodeKind]:

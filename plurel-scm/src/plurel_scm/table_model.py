@@ -1,27 +1,39 @@
 """Table model `scm`: the values of one table from a structural causal model.
 
 A graph of causal nodes is drawn; some of them are the table's columns. Nodes without inputs are sources, the
-others get a mechanism, which sees its inputs in the table and the columns of the parent rows. Everything is
-drawn here, and only for nodes that some column depends on; rows are made by the plan
-(`plurel_scm.table_plan`).
+others get a mechanism, which sees its inputs in the table and the columns of the parent rows. Some tables are
+typed eagerly: a node is a number or a label as its column is. Others lazily: all nodes are numbers, and
+columns of labels are cut afterwards. Everything is drawn here, and only for nodes that some column depends
+on; rows are made by the plan (`plurel_scm.table_plan`).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
 from plurel.config import Choices, Draws, Within
 from plurel.graph import CausalEdge, CausalGraph, CausalNode
 from plurel.plugins.requests import MechanismRequest, PlannedColumn, SourceRequest
+from plurel_scm.cuts import Cut, draw_cut
 from plurel_scm.foreign import draw_parents, foreign_inputs
-from plurel_scm.networks import NetworkRule, default_density, default_layers
-from plurel_scm.node_graph import NodeGraph, draw_node_graph
+from plurel_scm.network_draws import (
+    MOST_LOG_SCALE,
+    NetworkRule,
+    default_density,
+    default_layers,
+    default_log_scale,
+)
+from plurel_scm.node_graph import NodeGraph, draw_node_graph, shown_kind
 from plurel_scm.table_plan import MechanismNode, ScmPlan, SourceNode
 
 if TYPE_CHECKING:
     from plurel.plugins.requests import NodeInput, TableRequest
+    from plurel.schema import Column
+
+MODES = {"type_eager": "eager", "type_lazy": "lazy"}
+"""Modes of a table by the names of `propagation_mode_choices`."""
 
 
 @frozen(kw_only=True)
@@ -35,11 +47,15 @@ class Scm:
         dim: width of an encoding, in mechanisms too.
         num_layers: number of weight matrices of an encoder, at least 2.
         weight_density: probability that a weight is kept.
+        log_scale: logarithm of the factor on what a hidden layer's activation gives.
+        clipped: whether hidden layers are clipped to +-1e6 and encodings to +-1e4.
     """
 
     dim: int = field(default=32, validator=Within(1, integers=True))
     num_layers: Choices = field(factory=default_layers, validator=Draws(2, integers=True))
     weight_density: Choices = field(factory=default_density, validator=Draws(0, 1, above=True))
+    log_scale: Choices = field(factory=default_log_scale, validator=Draws(-MOST_LOG_SCALE, MOST_LOG_SCALE))
+    clipped: bool = field(default=True, validator=validators.instance_of(bool))
 
     def plan(self, request: TableRequest) -> ScmPlan:
         """Draw a table's graph, mechanisms, sources and encoders of parent rows.
@@ -47,24 +63,33 @@ class Scm:
         Raises:
             GenerationError: for a column of labels that does not say how many there are.
         """
-        graph = draw_node_graph(request)
-        rule = NetworkRule(num_layers=self.num_layers, weight_density=self.weight_density, width=self.dim)
+        parts, stream = request.parts, request.stream
+        mode = MODES[parts.draw("propagation_mode_choices", stream / "mode")]
+        graph = draw_node_graph(request, lazy=mode == "lazy")
+        rule = NetworkRule(
+            num_layers=self.num_layers,
+            weight_density=self.weight_density,
+            width=self.dim,
+            log_scale=self.log_scale,
+            clipped=self.clipped,
+        )
         foreign = tuple(value for parent in request.parents for value in foreign_inputs(parent))
         nodes: dict[int, SourceNode | MechanismNode] = {}
         names: dict[int, str] = {}
         for number in graph.live():
             names[number], nodes[number] = self._draw_node(request, graph, number, foreign)
-        columns = (
-            PlannedColumn(name=str(kind.column), kind=kind.kind, categories=kind.categories, node=number)
-            for number, kind in enumerate(graph.kinds)
-            if kind.column is not None
+        columns = tuple(
+            planned_column(column, number)
+            for column, number in zip(request.table.columns, graph.shown, strict=True)
         )
         return ScmPlan(
             table=request.table.name,
-            columns=tuple(columns),
+            columns=columns,
             nodes=nodes,
-            parents=draw_parents(request.parents, self.dim, rule, request.parts, request.stream / "foreign"),
+            parents=draw_parents(request.parents, self.dim, rule, parts, stream / "foreign"),
             graph=causal_graph(request, graph, names),
+            mode=mode,
+            cuts=draw_cuts(request, columns) if mode == "lazy" else {},
         )
 
     def _draw_node(
@@ -101,6 +126,23 @@ class Scm:
         noise = parts.draw("noise_choices", stream / "noise kind").plan(stream / "noise")
         node = MechanismNode(inputs=tuple(int(value.name) for value in inputs), plan=function, noise=noise)
         return entry.id, node
+
+
+def planned_column(column: Column, node: int) -> PlannedColumn:
+    """A column of the schema as the node with a number makes it."""
+    kind = shown_kind(column)
+    return PlannedColumn(name=column.name, kind=kind.kind, categories=kind.categories, node=node)
+
+
+def draw_cuts(request: TableRequest, columns: tuple[PlannedColumn, ...]) -> dict[str, Cut]:
+    """How the nodes of a table's columns of labels are cut, by column."""
+    return {
+        column.name: draw_cut(
+            column.categories, request.table.rows, request.parts, request.stream / "cut" / column.name
+        )
+        for column in columns
+        if column.categories is not None
+    }
 
 
 def causal_graph(request: TableRequest, graph: NodeGraph, names: dict[int, str]) -> CausalGraph:

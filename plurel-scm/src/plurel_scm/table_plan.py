@@ -1,7 +1,8 @@
 """The plan of a table made by `scm`: blocks of rows, computed node by node.
 
-Categories are labels from the start, so nothing is left to whole-column facts: `apply` changes nothing. Not
-here: how the plan is drawn (`plurel_scm.table_model`).
+In a table that is typed eagerly categories are labels from the start, so nothing is left to whole-column
+facts; in one that is typed lazily they are numbers until the plan is fitted (`plurel_scm.cuts`). Not here:
+how the plan is drawn (`plurel_scm.table_model`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
 from plurel.errors import GenerationError
+from plurel_scm.cuts import Cut, CutFacts
 from plurel_scm.foreign import Parent, block_rows
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from plurel.plugins.requests import BlockRequest, PlannedColumn
 
 Values: TypeAlias = NDArray[Any]
+Facts: TypeAlias = Mapping[str, CutFacts]
+
+FIRST_ROW = "\0first row"
+"""Where a raw block tells `summarize` the number of its first row; no column has this name."""
 
 
 @frozen(kw_only=True)
@@ -60,7 +66,8 @@ class ScmPlan:
         nodes: the nodes that columns depend on, inputs first, by number.
         parents: its parents with their encoders.
         graph: what causes what, of these nodes.
-        mode: how children read its columns.
+        mode: how children read its columns, `eager` or `lazy`.
+        cuts: how columns of labels are cut from numbers, by column; in a lazy table only.
     """
 
     table: str
@@ -69,15 +76,17 @@ class ScmPlan:
     parents: tuple[Parent, ...]
     graph: CausalGraph
     mode: str = "eager"
+    cuts: Mapping[str, Cut] = field(factory=dict)
 
     def raw(self, request: BlockRequest) -> dict[str, Values]:
-        """Values of a block by column, `[rows]` f32 or int64 labels.
+        """Values of a block by column, `[rows]` f32 or int64 labels; numbers where labels are yet to be cut.
 
         Numbers too large for single precision become infinite, and NaN may follow from that: it is part of
         the prior and stands for a missing cell.
 
         Raises:
-            GenerationError: where an intervention names no column, or a label that the column does not have.
+            GenerationError: where an intervention names no column, or a label that the column does not have,
+                or holds a column whose labels are not cut yet.
         """
         values = self._held(request)
         foreign = block_rows(self.parents, request.parent_rows)
@@ -91,23 +100,36 @@ class ScmPlan:
                     noise = node.noise.block(request.index, (request.rows, *node.plan.noise_shape))
                     inputs = [values[parent] for parent in node.inputs]
                     values[number] = node.plan.compute(inputs, foreign, noise)
-        return {column.name: values[column.node] for column in self.columns if column.node is not None}
+        block = {column.name: values[column.node] for column in self.columns if column.node is not None}
+        if self.cuts:
+            block[FIRST_ROW] = np.array([request.start])
+        return block
 
-    def summarize(self, raw: Mapping[str, Values]) -> None:  # noqa: ARG002
-        """Nothing: no whole-column fact is needed."""
-        return
+    def summarize(self, raw: Mapping[str, Values]) -> Facts:
+        """What a block tells of the columns that will be cut."""
+        return {name: cut.facts(raw[name], int(raw[FIRST_ROW][0])) for name, cut in self.cuts.items()}
 
-    def merge(self, left: None, right: None) -> None:  # noqa: ARG002
-        """Nothing: no whole-column fact is needed."""
-        return
+    def merge(self, left: Facts, right: Facts) -> Facts:
+        """What two runs of blocks tell."""
+        return {name: left[name].merge(right[name]) for name in self.cuts}
 
-    def fit(self, summary: None) -> ScmPlan:  # noqa: ARG002
-        """This plan, without what it kept of its parents while raw blocks were made."""
-        return evolve(self, parents=tuple(parent.emptied() for parent in self.parents))
+    def fit(self, summary: Facts) -> ScmPlan:
+        """This plan with its cuts, without what it kept of its parents while raw blocks were made."""
+        return evolve(
+            self,
+            parents=tuple(parent.emptied() for parent in self.parents),
+            cuts={name: cut.fit(summary[name]) for name, cut in self.cuts.items()},
+        )
 
-    def apply(self, raw: Mapping[str, Values], request: BlockRequest) -> Mapping[str, Values]:  # noqa: ARG002
-        """The raw values, which are final."""
-        return raw
+    def apply(self, raw: Mapping[str, Values], request: BlockRequest) -> Mapping[str, Values]:
+        """The raw values with numbers cut into labels."""
+        labels = {
+            name: np.full(request.rows, request.do[name], dtype=np.int64)
+            if name in request.do
+            else cut.labels(raw[name])
+            for name, cut in self.cuts.items()
+        }
+        return {**raw, **labels} if labels else raw
 
     def _held(self, request: BlockRequest) -> dict[int, Values]:
         """The nodes held by an intervention with their values."""
@@ -124,6 +146,9 @@ class ScmPlan:
                 raise GenerationError(
                     f"column {self.table}.{name} holds the labels 0 to {column.categories - 1}, got {value}"
                 )
-            kind = np.float32 if column.categories is None else np.int64
-            held[column.node] = np.full(request.rows, value, dtype=kind)
+            if name in self.cuts:
+                held[column.node] = np.full(request.rows, self.cuts[name].number(int(value)), np.float32)
+            else:
+                kind = np.float32 if column.categories is None else np.int64
+                held[column.node] = np.full(request.rows, value, dtype=kind)
         return held

@@ -166,6 +166,8 @@ def _run(
         )
         for index, start, stop in blocks(table.rows)
     ]
+    if summary is not None:
+        plan = plan.fit(summary)
     first = plan.raw(requests[0])
     _check_block(model, table, first, requests[0], {})
     raw_dtypes = {column.name: first[column.name].dtype for column in plan.columns}

@@ -99,7 +99,11 @@ class TablePlan(Protocol):
         ...
 
     def raw(self, request: BlockRequest) -> Mapping[str, NDArray[Any]]:
-        """Values of a block before whole-column facts: by column, `[rows] f32` or `int64`."""
+        """Values of a block before whole-column facts: by column, `[rows] f32` or `int64`.
+
+        It may hold more under names that no column has: `summarize` sees that, `apply` does not. A fitted
+        plan gives the same as before; under an intervention plans are fitted first.
+        """
         ...
 
     def summarize(self, raw: Mapping[str, NDArray[Any]]) -> Any:
