@@ -13,7 +13,8 @@ from plurel.errors import ConfigError
 from plurel.plugins.requests import NodeInput
 from plurel.seeding import Stream
 from plurel_scm.encoders import ConstantEncoder, LabelEncoder, NumberEncoder, draw_encoders
-from plurel_scm.networks import NetworkRule, default_density, default_layers, draw_networks, product
+from plurel_scm.network_draws import NetworkRule, default_density, default_layers, draw_networks
+from plurel_scm.networks import product
 
 RULE = NetworkRule(num_layers=default_layers(), weight_density=default_density(), width=32)
 

@@ -15,7 +15,8 @@ from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from plurel_scm.labels import labels_of
-from plurel_scm.networks import ENCODING_LIMIT, Network, NetworkRule, draw_matrices, draw_networks, product
+from plurel_scm.network_draws import NetworkRule, draw_matrices, draw_networks
+from plurel_scm.networks import ENCODING_LIMIT, Network, product
 
 if TYPE_CHECKING:
     from plurel.plugins.requests import NodeInput, Parts

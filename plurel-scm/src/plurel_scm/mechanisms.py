@@ -24,15 +24,15 @@ from plurel_scm.encoders import (
     make_encoders,
 )
 from plurel_scm.labels import labels_of
-from plurel_scm.networks import (
+from plurel_scm.network_draws import (
     MOST_LOG_SCALE,
     NetworkRule,
     default_density,
     default_layers,
     default_log_scale,
     draw_networks,
-    product,
 )
+from plurel_scm.networks import product
 
 if TYPE_CHECKING:
     from plurel.plugins.protocols import Aggregation, ForeignRows

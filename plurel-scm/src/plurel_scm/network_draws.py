@@ -1,0 +1,165 @@
+"""How networks are drawn, a node's at a time.
+
+Initialiser, density, activation and scale are drawn for each layer. A rule may do without scale and clip, as
+the paper did. Not here: what networks compute (`plurel_scm.networks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from plurel.config import Choices
+from plurel.errors import ConfigError
+from plurel_scm.networks import ENCODING_LIMIT, HIDDEN_LIMIT, NO_LIMIT, HiddenLayer, Network
+
+if TYPE_CHECKING:
+    from plurel.plugins.protocols import Initializer
+    from plurel.plugins.requests import Parts
+    from plurel.seeding import Stream
+
+F32: TypeAlias = NDArray[np.float32]
+
+MOST_LOG_SCALE = 80.0
+"""Largest logarithm of a factor: its exponential is finite in single precision, and the inverse is not 0."""
+
+
+def default_layers() -> Choices:
+    """The prior's number of weight matrices."""
+    return Choices(kind="range", value=[2, 4])
+
+
+def default_density() -> Choices:
+    """The prior's share of weights that are kept."""
+    return Choices(kind="range", value=[0.3, 1.0])
+
+
+def default_log_scale() -> Choices:
+    """Logarithm of the prior's factor on what an activation gives."""
+    return Choices(kind="range", value=[-1.0, 1.0])
+
+
+@frozen(kw_only=True)
+class NetworkRule:
+    """How networks are drawn.
+
+    Attributes:
+        num_layers: number of weight matrices, at least 2.
+        weight_density: probability that a weight is kept; the kept ones are divided by it.
+        width: width of hidden layers.
+        log_scale: logarithm of the factor on what a hidden layer's activation gives.
+        clipped: whether hidden layers are clipped to +-1e6 and encodings to +-1e4.
+    """
+
+    num_layers: Choices
+    weight_density: Choices
+    width: int
+    log_scale: Choices = field(factory=default_log_scale)
+    clipped: bool = True
+
+    def draw_depths(self, count: int, stream: Stream) -> list[int]:
+        """Numbers of weight matrices of `count` networks.
+
+        Raises:
+            ConfigError: for fewer than two.
+        """
+        depths = [int(depth) for depth in self.num_layers.draw_many(count, stream)]
+        if min(depths, default=2) < 2:
+            raise ConfigError(f"a network has at least 2 weight matrices, got num_layers {min(depths)}")
+        return depths
+
+    def draw_densities(self, count: int, stream: Stream) -> list[float]:
+        """Densities of `count` matrices.
+
+        Raises:
+            ConfigError: for a density outside 0..1, or 0.
+        """
+        densities = [float(density) for density in self.weight_density.draw_many(count, stream)]
+        wrong = [density for density in densities if not 0 < density <= 1]
+        if wrong:
+            raise ConfigError(f"weight_density lies above 0 and at most at 1, got {wrong[0]}")
+        return densities
+
+    def draw_scales(self, count: int, stream: Stream) -> F32:
+        """Factors of `count` hidden layers, `[count] f32`."""
+        return np.exp(self.log_scale.draw_many(count, stream)).astype(np.float32)
+
+    @property
+    def hidden_limit(self) -> np.float32:
+        """What hidden layers are clipped to, infinity where they are not."""
+        return HIDDEN_LIMIT if self.clipped else NO_LIMIT
+
+    @property
+    def encoding_limit(self) -> np.float32:
+        """What weighted encodings are clipped to, infinity where they are not."""
+        return ENCODING_LIMIT if self.clipped else NO_LIMIT
+
+
+def draw_matrices(
+    shapes: Sequence[tuple[int, int]], initializers: Sequence[Initializer], stream: Stream
+) -> list[F32]:
+    """Matrices of the given shapes, each from its own initialiser.
+
+    Those that share shape and initialiser are drawn as one stack: a generator costs more than a matrix.
+    """
+    groups: dict[tuple[int, tuple[int, int]], list[int]] = {}
+    for position, (shape, rule) in enumerate(zip(shapes, initializers, strict=True)):
+        groups.setdefault((id(rule), shape), []).append(position)
+    matrices: dict[int, F32] = {}
+    for number, ((_, shape), positions) in enumerate(groups.items()):
+        rule = initializers[positions[0]]
+        stack = np.asarray(rule.draw((len(positions), *shape), stream / number), dtype=np.float32)
+        matrices.update(zip(positions, stack, strict=True))
+    return [matrices[position] for position in range(len(shapes))]
+
+
+def _masked(matrices: Sequence[F32], densities: Sequence[float], stream: Stream) -> list[F32]:
+    """The matrices with each weight kept with its density, and the kept ones divided by it."""
+    uniform = stream.generator().random(sum(matrix.size for matrix in matrices), dtype=np.float32)
+    masked = []
+    start = 0
+    for matrix, density in zip(matrices, densities, strict=True):
+        kept = uniform[start : start + matrix.size].reshape(matrix.shape) < density
+        start += matrix.size
+        masked.append(matrix * kept / np.float32(density))
+    return masked
+
+
+def draw_networks(
+    ends: Sequence[tuple[int, int]], rule: NetworkRule, parts: Parts, stream: Stream
+) -> list[Network]:
+    """Networks that share nothing but their stream.
+
+    Args:
+        ends: inputs and outputs of each network.
+        rule: how they are drawn.
+        parts: the run's choices of initialisers and activations.
+        stream: the stream of these networks.
+    """
+    depths = rule.draw_depths(len(ends), stream / "depths")
+    shapes = [
+        shape
+        for (inputs, outputs), depth in zip(ends, depths, strict=True)
+        for shape in [(inputs, rule.width), *[(rule.width, rule.width)] * (depth - 2), (rule.width, outputs)]
+    ]
+    initializers = parts.draw_many("initialization_choices", len(shapes), stream / "initializers")
+    densities = rule.draw_densities(len(shapes), stream / "densities")
+    matrices = draw_matrices(shapes, initializers, stream / "weights")
+    weights = iter(_masked(matrices, densities, stream / "masks"))
+    hidden = len(shapes) - len(ends)
+    activations = parts.draw_many("activation_choices", hidden, stream / "activations")
+    scales = rule.draw_scales(hidden, stream / "scales")
+    layers = iter(zip(activations, scales, range(hidden), strict=True))
+    networks = []
+    for depth in depths:
+        stack = []
+        for _ in range(depth - 1):
+            activation, scale, number = next(layers)
+            function = activation.draw(stream / "activation" / number)
+            stack.append(HiddenLayer(next(weights), function, scale, rule.hidden_limit))
+        networks.append(Network(tuple(stack), next(weights)))
+    return networks
