@@ -23,6 +23,13 @@ from plurel.validate import Breach, validate_directory
 Break = Callable[[Path], None]
 
 
+@pytest.fixture
+def shop(shop: Path) -> Path:
+    """The shop as somebody's own database, whose files may be edited: nobody recorded their checksums."""
+    (shop / "plurel.json").write_text('{"from": "a test"}')
+    return shop
+
+
 def _yaml(file: str, change: Callable[[dict[str, Any]], None]) -> Break:
     """Change a YAML file in place."""
 

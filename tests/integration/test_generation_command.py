@@ -96,8 +96,8 @@ def test_a_directory_that_holds_something_else_is_refused(tmp_path, capsys):
         ("plurel.json", b"[]", "plurel.json is damaged"),
         ("plurel.json", b"\xff", "plurel.json is damaged"),
         ("manifest.yaml", b"x: " + b"[" * 3000, "nested too deeply"),
-        ("db/table_1.parquet", b"PAR1", "table_1.parquet is damaged or missing"),
-        ("db/table_1.parquet", None, "table_1.parquet is damaged or missing"),
+        ("db/table_1.parquet", b"PAR1", "table_1.parquet is no Parquet file"),
+        ("db/table_1.parquet", None, "table_1.parquet is missing; remove"),
     ],
 )
 def test_a_database_that_lost_something_is_not_taken_for_whole(tmp_path, capsys, file, content, words):

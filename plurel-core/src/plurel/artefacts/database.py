@@ -6,22 +6,24 @@ Not here: the rules that a database keeps (`plurel.validate`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from plurel.artefacts.contents import Contents, Listing
 from plurel.artefacts.origins import contributions_in
-from plurel.errors import DatabaseError
 from plurel.plugins.requests import ArtefactRequest
-from plurel.relbench_io import DatabaseDirectory, TableDirectory, TaskDirectory, read_directory, read_origin
+from plurel.relbench_io import (
+    DatabaseDirectory,
+    TableDirectory,
+    TaskDirectory,
+    checked_origin,
+    read_directory,
+)
 from plurel.relbench_io.directory import SPLITS
+from plurel.relbench_io.footers import read_footer
 from plurel.relbench_io.moments import iso
 from plurel.validate import Breach, validate_directory
 
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
-
-_TOLD_ELSEWHERE = ("contributions", "schema", "columns", "causal_graph")
+_TOLD_ELSEWHERE = ("name", "contributions", "sha256", "schema", "columns", "causal_graph")
 """Parts of `plurel.json` that the artefact's own tables say, or that are too long to say."""
 
 
@@ -32,10 +34,10 @@ class DatabaseArtefact:
         """What the directory holds.
 
         Raises:
-            DatabaseError: where a file of it cannot be read.
+            DatabaseError: where a file of it cannot be read, or its `plurel.json` is another database's.
         """
         directory = read_directory(request.path)
-        said = read_origin(request.path) or {}
+        said = checked_origin(directory) or {}
         tables = {name: _table(table) for name, table in directory.tables.items()}
         tasks = {name: _task(task) for name, task in directory.tasks.items()}
         rows = sum(table["rows"] for table in tables.values())
@@ -63,10 +65,9 @@ class DatabaseArtefact:
 
 
 def _table(table: TableDirectory) -> dict[str, Any]:
-    metadata = _metadata(table.file)
-    schema = metadata.schema.to_arrow_schema()
+    footer = read_footer(table.file)
     return {
-        "rows": metadata.num_rows,
+        "rows": footer.rows,
         "primary_key": table.primary_key,
         "time_column": table.time_column,
         "foreign_keys": dict(table.foreign_keys),
@@ -76,27 +77,9 @@ def _table(table: TableDirectory) -> dict[str, Any]:
                 "encoding": table.encodings.get(field.name),
                 "known_at": table.known_at.get(field.name),
             }
-            for field in schema
+            for field in footer.schema
         },
     }
-
-
-def _metadata(file: Path) -> pq.FileMetaData:
-    """The footer of a Parquet file.
-
-    Raises:
-        DatabaseError: where it is not there, or is no Parquet file.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_metadata(file)
-    except FileNotFoundError as error:
-        raise DatabaseError(f"{file} is missing") from error
-    except (OSError, pa.ArrowException) as error:
-        words = " ".join(str(error).split())
-        raise DatabaseError(f"{file} is no Parquet file that can be read: {words}") from error
 
 
 def _task(task: TaskDirectory) -> dict[str, Any]:
@@ -110,7 +93,7 @@ def _task(task: TaskDirectory) -> dict[str, Any]:
         "window_microseconds": task.timedelta,
         "known_at": task.known_at,
         "hidden": list(task.hidden),
-        "rows": {split: _metadata(file).num_rows for split, file in task.files.items()},
+        "rows": {split: read_footer(file).rows for split, file in task.files.items()},
     }
 
 

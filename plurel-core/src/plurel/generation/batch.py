@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,28 +107,45 @@ def make(job: Job) -> Made:
 def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
     from plurel.generation.manifest import config_identity
     from plurel.relbench_io import read_directory
+    from plurel.relbench_io.footers import read_footer
+    from plurel.relbench_io.origin import check_contents, check_origin
 
     said = _said(path)
+    with _removable(path):
+        directory = read_directory(path)
+        check_origin(directory, said)
     _check_revisions(path, said)
-    if isinstance(said.get("config"), dict):
-        said["config"].pop("preset", None)  # a record of where values came from; the values are compared
+    config = said.get("config")
+    if isinstance(config, dict):  # a preset is a record of where values came from; the values are compared
+        config = {name: value for name, value in config.items() if name != "preset"}
     wanted = _without_versions(json.loads(json.dumps({"seed": seed, **config_identity(resolved)})))
-    found = _without_versions(said)
+    found = _without_versions({**said, "config": config})
     changed = _first_difference(wanted, {name: found.get(name) for name in wanted})
     if changed is not None:
         raise RequestError(
             f"{path} was generated from another config: {changed}; choose another --out, or remove it to "
             "make it anew"
         )
-    directory = read_directory(path)
+    with _removable(path):
+        rows = sum(read_footer(table.file).rows for table in directory.tables.values())
+        check_contents(path, said)
     return Made(
         seed=seed,
         path=path,
         tables=len(directory.tables),
-        rows=sum(_rows(table.file) for table in directory.tables.values()),
+        rows=rows,
         tasks=tuple(directory.tasks),
         reused=True,
     )
+
+
+@contextmanager
+def _removable(path: Path) -> Iterator[None]:
+    """Tell whoever meets a damaged database how to get a whole one."""
+    try:
+        yield
+    except DatabaseError as error:
+        raise DatabaseError(f"{error}; remove {path} to make it anew") from error
 
 
 def _check_revisions(path: Path, said: dict[str, Any]) -> None:
@@ -185,28 +203,13 @@ def _said(path: Path) -> dict[str, Any]:
     """What a generated database says of itself."""
     from plurel.relbench_io import read_origin
 
-    try:
+    with _removable(path):
         said = read_origin(path)
-    except DatabaseError as error:
-        raise DatabaseError(f"{error}; remove {path} to make it anew") from error
     if said is None:
         raise RequestError(
             f"{path} is there but holds no generated database; remove it or choose another --out"
         )
     return said
-
-
-def _rows(file: Path) -> int:
-    """Rows of a table that is there: a database that lost one is not whole."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return int(pq.read_metadata(file).num_rows)
-    except (OSError, pa.ArrowException) as error:
-        raise DatabaseError(
-            f"{file} is damaged or missing: {error}; remove {file.parent.parent} to make it anew"
-        ) from error
 
 
 def _first_difference(wanted: Any, found: Any, path: str = "$") -> str | None:

@@ -7,13 +7,15 @@ directory keeps the contract (`plurel.validate`).
 from __future__ import annotations
 
 from plurel.relbench_io.directory import DatabaseDirectory, TableDirectory, TaskDirectory
-from plurel.relbench_io.read import read_directory, read_origin
+from plurel.relbench_io.origin import checked_origin, read_origin
+from plurel.relbench_io.read import read_directory
 from plurel.relbench_io.write import write_directory
 
 __all__ = [
     "DatabaseDirectory",
     "TableDirectory",
     "TaskDirectory",
+    "checked_origin",
     "read_directory",
     "read_origin",
     "write_directory",

@@ -5,7 +5,6 @@ Contents are taken at their word: checking them is `plurel.validate`.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,26 +111,6 @@ def read_yaml(file: Path) -> dict[str, Any]:
     except RecursionError as error:
         raise DatabaseError(f"{file} is not YAML that anyone reads: it is nested too deeply") from error
     return _mapping(content, str(file))
-
-
-def read_origin(path: Path) -> dict[str, Any] | None:
-    """What a database says of where it comes from: the `plurel.json` of its directory, None without one.
-
-    Raises:
-        DatabaseError: where the file is damaged.
-    """
-    file = path / "plurel.json"
-    if not file.is_file():
-        return None
-    try:
-        said = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DatabaseError(f"{file} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise DatabaseError(f"{file} is damaged: it is no JSON: {error}") from error
-    if not isinstance(said, dict):
-        raise DatabaseError(f"{file} is damaged: it must hold an object, got a {type(said).__name__}")
-    return said
 
 
 def is_file_name(name: str) -> bool:

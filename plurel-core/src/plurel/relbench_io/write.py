@@ -20,6 +20,7 @@ from plurel.relbench_io.directory import SPLITS, TASKS_KEY
 from plurel.relbench_io.frames import keyed, write_parquet
 from plurel.relbench_io.manifests import dataset_manifest, task_manifest, write_text
 from plurel.relbench_io.moments import iso, microseconds
+from plurel.relbench_io.origin import DIGESTS, ORIGIN, digests
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -58,7 +59,8 @@ def write_directory(
         tasks: tasks with their labels.
         columns: content of `columns.yaml` for tables: `{table: {column: {known_at: ..., encoding: ...}}}`;
             what it says of tasks comes from `tasks`.
-        extra: content of `plurel.json` (where the database comes from), or None for no such file.
+        extra: content of `plurel.json` (where the database comes from), or None for no such file; the
+            name and the checksum of every other file are added.
         description: a line for the manifest.
 
     Returns:
@@ -81,8 +83,9 @@ def write_directory(
             text = yaml.safe_dump(notes, sort_keys=False, allow_unicode=True)
             write_text(scratch / "columns.yaml", text)
         if extra is not None:
-            text = json.dumps(extra, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-            write_text(scratch / "plurel.json", text)
+            said = {**extra, "name": name, DIGESTS: digests(scratch)}
+            text = json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+            write_text(scratch / ORIGIN, text)
         _sync(scratch)
         settle(scratch, target)
     return target

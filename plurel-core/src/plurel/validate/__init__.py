@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from plurel.errors import RequestError
-from plurel.relbench_io.read import read_origin
 from plurel.validate.availability import check_availability
 from plurel.validate.breaches import Breach, Breaches
 from plurel.validate.manifest import read_manifest
+from plurel.validate.origin import check_origin
 from plurel.validate.tables import check_tables
 from plurel.validate.tasks import check_tasks
 
@@ -37,11 +37,10 @@ def validate_directory(path: str | Path) -> list[Breach]:
     if not (root / "manifest.yaml").is_file():
         raise RequestError(f"{root} is not a RelBench directory: it holds no manifest.yaml")
     breaches = Breaches()
-    with breaches.unreadable("plurel.json"):
-        read_origin(root)
     database = read_manifest(root, breaches)
     if database is not None:
         check_tables(database, breaches)
         check_tasks(database, breaches)
         check_availability(database, breaches)
+        check_origin(database, breaches)
     return breaches.found

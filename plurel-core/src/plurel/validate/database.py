@@ -6,6 +6,7 @@ Lenient where `plurel.relbench_io` is strict, since a breach must not hide the o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import numpy as np
 from attrs import define, frozen
 
 from plurel.errors import DatabaseError
+from plurel.relbench_io.footers import Footer, read_footer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,22 +32,20 @@ class ParquetColumns:
     file: Path
 
     @cached_property
+    def _footer(self) -> Footer | None:
+        with suppress(DatabaseError):
+            return read_footer(self.file)
+        return None
+
+    @property
     def schema(self) -> pa.Schema | None:
         """Its Arrow schema, None where it is not there or is no Parquet file."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        return None if self._footer is None else self._footer.schema
 
-        try:
-            return pq.read_schema(self.file)
-        except (OSError, pa.ArrowInvalid):
-            return None
-
-    @cached_property
+    @property
     def rows(self) -> int:
         """Number of its rows."""
-        import pyarrow.parquet as pq
-
-        return int(pq.read_metadata(self.file).num_rows) if self.schema is not None else 0
+        return 0 if self._footer is None else self._footer.rows
 
     def type(self, column: str) -> pa.DataType | None:
         """Arrow type of a column, None where there is no such column."""
@@ -127,12 +127,14 @@ class Database:
 
     Attributes:
         root: the directory.
+        name: its name, None where the manifest has none.
         tables: its tables by name.
         val: start of validation in microseconds since 1970, None where it cannot be understood.
         test: start of test, likewise.
     """
 
     root: Path
+    name: str | None
     tables: Mapping[str, Table]
     val: int | None
     test: int | None

@@ -51,7 +51,8 @@ def read_manifest(root: Path, breaches: Breaches) -> Database | None:
         specs = {}
     tables = {str(name): _table(root, str(name), spec, breaches) for name, spec in specs.items()}
     _check_names(tables, breaches)
-    return Database(root, tables, val, test)
+    name = manifest.get("name")
+    return Database(root, name if isinstance(name, str) else None, tables, val, test)
 
 
 def _cut(manifest: dict[str, Any], key: str, breaches: Breaches) -> int | None:

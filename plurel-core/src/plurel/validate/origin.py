@@ -1,0 +1,18 @@
+"""Checks of `plurel.json`: does it belong to the database, and are the files as they were written?"""
+
+from __future__ import annotations
+
+from plurel.relbench_io.origin import ORIGIN, changed, differences, read_origin
+from plurel.validate.breaches import Breaches
+from plurel.validate.database import Database
+
+
+def check_origin(database: Database, breaches: Breaches) -> None:
+    """Note where `plurel.json` and the files beside it differ; a database without one has no such breach."""
+    with breaches.unreadable(ORIGIN):
+        said = read_origin(database.root)
+        if said is not None:
+            for words in differences(database.name, database.tables, said):
+                breaches.add("origin", ORIGIN, f"belongs to another database: {words}")
+            for file, words in changed(database.root, said):
+                breaches.add("checksum", file, words)
