@@ -16,25 +16,34 @@ from plurel.artefacts.recognise import recognise
 from plurel.cli.output import Reporter, reporter
 from plurel.plugins import get_ledger
 from plurel.plugins.requests import ArtefactRequest
+from plurel.validate.breaches import Breach
 
 app = App(name="inspect", help="Show what a database, a store or a checkpoint holds.")
 
 
 @app.default
 def inspect(
-    path: Path, /, *, form: str | None = None, json: Annotated[bool, Parameter(negative="")] = False
-) -> None:
+    path: Path,
+    /,
+    *,
+    form: str | None = None,
+    check: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
     """Show what a database, a store or a checkpoint holds, and what made it.
 
     Args:
         path: Its directory.
         form: Take it for this form (database, store, checkpoint, or a plugin's), whatever it looks like.
+        check: Compare checksums and all else that plurel validate does.
         json: Print one JSON document.
     """
     say = reporter(json=json)
     ledger = get_ledger()
     entry = recognise(path, ledger, form)
-    contents: Contents = entry.build().inspect(ArtefactRequest(path=path))
+    artefact, request = entry.build(), ArtefactRequest(path=path)
+    contents: Contents = artefact.inspect(request)
+    breaches: Sequence[Breach] = artefact.validate(request) if check else ()
     origins = trace(contents.contributions, ledger)
     files = sizes(path)
     say.emit(
@@ -45,6 +54,7 @@ def inspect(
             "contributions": [asdict(origin) for origin in origins],
             "files": files,
             "bytes": sum(files.values()),
+            **({"breaches": [asdict(breach) for breach in breaches]} if check else {}),
         }
     )
     say.result(f"{entry.name} {path}, {human(sum(files.values()))}")
@@ -54,6 +64,9 @@ def inspect(
         say.table(listing.title, listing.columns, listing.rows)
     _say_sizes(say, files)
     _say_origins(say, origins)
+    for breach in breaches:
+        say.result(str(breach))
+    return 1 if breaches else 0
 
 
 def sizes(path: Path) -> dict[str, int]:
