@@ -17,7 +17,8 @@ import pytest
 import torch
 
 from plurel_rt.recipe import ContextParams, Recipe
-from plurel_sampler import Column, HashedEmbedder, Table, Task, build_store, plan_attention
+from plurel_rt.trainer import pretrain
+from plurel_sampler import Column, HashedEmbedder, Store, Table, Task, build_store, plan_attention
 
 NUMBER, TEXT, DATETIME, BOOLEAN, CATEGORY = range(5)
 TEXTUAL = (TEXT, CATEGORY)
@@ -185,6 +186,31 @@ def shop_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         val_timestamp=moment,
         test_timestamp=moment + dt.timedelta(days=48),
         embedder=HashedEmbedder(16),
+    )
+    return out
+
+
+@pytest.fixture(scope="session")
+def store(shop_store: Path) -> Store:
+    """The shops' store, opened for tests that only read it."""
+    return Store.open(shop_store)
+
+
+@pytest.fixture(scope="session")
+def trained(shop_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run over the shops' tasks that has learned something; for tests that only read it."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    pretrain(
+        Recipe(
+            stores=(str(shop_store),),
+            targets=("tasks",),
+            model={"name": "rt-plurel", "dim": 16, "depth": 2, "heads": 2, "ff": 32},
+            batch_size=16,
+            steps=80,
+            lr=5e-3,
+            threads=1,
+            out=str(out),
+        )
     )
     return out
 

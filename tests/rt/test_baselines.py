@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -153,11 +152,6 @@ def test_labels_not_known_at_the_first_cutoff_are_not_learned_from(staff: Store)
     assert learned("pay", 20, 40) == [i for i in range(20) if i != 7]  # 7 never came
     assert learned("fame", 2, 6) == [0, 1]  # without any time, but not those that are predicted themselves
     assert learned("fame", 0, 1) == [1]
-
-
-@pytest.fixture(scope="module")
-def store(shop_store: Path) -> Store:
-    return Store.open(shop_store)
 
 
 def features(store: Store, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -21,6 +22,7 @@ from plurel_rt.checkpoint import (
     CheckpointFileError,
     CheckpointInfo,
     checkpoint_dir,
+    drop_checkpoint,
     drop_drafts,
     find_checkpoint,
     list_checkpoints,
@@ -112,10 +114,36 @@ def test_a_run_means_its_last_whole_checkpoint(tmp_path: Path) -> None:
     (checkpoint_dir(tmp_path, 100) / "config.json").unlink()
     (tmp_path / "checkpoints" / ".step-00000101.77").mkdir()
     assert find_checkpoint(tmp_path) == checkpoint_dir(tmp_path, 10)
-    prune_checkpoints(tmp_path, keep=1)
+    prune_checkpoints(list_checkpoints(tmp_path)[:-1])
     assert list_checkpoints(tmp_path) == [checkpoint_dir(tmp_path, 10)]
     drop_drafts(tmp_path)
     assert not list((tmp_path / "checkpoints").glob(".*"))
+
+
+def test_a_checkpoint_that_cannot_be_removed_is_named_and_stays(
+    saved: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (saved.with_name(f".{saved.name}.{os.getpid()}") / "in the way").mkdir(parents=True)
+    said = re.escape(f"checkpoint {saved} cannot be removed: Directory not empty")
+    with pytest.raises(CheckpointFileError, match=f"^{said}$"):
+        drop_checkpoint(saved)
+    prune_checkpoints([saved])
+    assert re.search(said, caplog.text)
+    read_everything(saved)
+
+
+def test_half_a_checkpoint_that_cannot_be_removed_is_named(
+    saved: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("plurel_rt.checkpoint.shutil.rmtree", refused)
+    rest = saved.with_name(f".{saved.name}.{os.getpid()}")
+    with pytest.raises(CheckpointFileError, match=f"Permission denied; what is left of it lies at {rest}"):
+        drop_checkpoint(saved)
+    drop_drafts(saved.parent.parent)
+    assert f"{rest}, half a checkpoint, cannot be removed: Permission denied" in caplog.text
 
 
 def read_everything(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,7 @@ from plurel_rt import baselines
 from plurel_rt.batch import from_sampler
 from plurel_rt.checkpoint import CheckpointError, load_model
 from plurel_rt.evaluate import Rows, evaluate, left_out, measure, predict_task, score_table, write_scores
-from plurel_rt.recipe import Recipe
-from plurel_rt.trainer import pretrain
+from plurel_rt.stores import identity, is_among
 from plurel_sampler import (
     ContextConfig,
     HashedEmbedder,
@@ -32,24 +32,6 @@ from plurel_sampler import (
     Task,
     build_store,
 )
-
-
-@pytest.fixture(scope="module")
-def trained(shop_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("runs") / "run"
-    pretrain(
-        Recipe(
-            stores=(str(shop_store),),
-            targets=("tasks",),
-            model={"name": "rt-plurel", "dim": 16, "depth": 2, "heads": 2, "ff": 32},
-            batch_size=16,
-            steps=80,
-            lr=5e-3,
-            threads=1,
-            out=str(out),
-        )
-    )
-    return out
 
 
 def test_metrics_equal_hand_computation() -> None:
@@ -63,9 +45,8 @@ def test_metrics_equal_hand_computation() -> None:
     assert measure("AUROC", np.ones(0), np.ones(0), 1.0) is None
 
 
-def test_every_row_of_the_split_is_predicted_once_with_its_own_truth(trained: Path, shop_store: Path) -> None:
+def test_every_row_of_the_split_is_predicted_once_with_its_own_truth(trained: Path, store: Store) -> None:
     model, info = load_model(trained)
-    store = Store.open(shop_store)
     for task in ("visits-sales", "visits-good"):
         first, last = store.tasks[task].splits["test"]
         found = predict_task(model, info, store, task, Rows(batch_size=7))
@@ -76,10 +57,9 @@ def test_every_row_of_the_split_is_predicted_once_with_its_own_truth(trained: Pa
 
 
 def test_a_limit_takes_the_same_rows_each_time_and_batches_change_nothing(
-    trained: Path, shop_store: Path
+    trained: Path, store: Store
 ) -> None:
     model, info = load_model(trained)
-    store = Store.open(shop_store)
     few = predict_task(model, info, store, "visits-sales", Rows(limit=10, batch_size=3))
     again = predict_task(model, info, store, "visits-sales", Rows(limit=10, batch_size=10))
     every = predict_task(model, info, store, "visits-sales", Rows())
@@ -90,7 +70,7 @@ def test_a_limit_takes_the_same_rows_each_time_and_batches_change_nothing(
 
 
 def test_scores_stand_beside_baselines_on_the_same_rows(
-    trained: Path, shop_store: Path, tmp_path: Path
+    trained: Path, shop_store: Path, store: Store, tmp_path: Path
 ) -> None:
     scores = evaluate(trained, shop_store)
     assert [(score.task, score.metric, score.rows) for score in scores] == [
@@ -106,7 +86,7 @@ def test_scores_stand_beside_baselines_on_the_same_rows(
         assert score < sales.trivial
     assert sales.model == pytest.approx(
         np.abs(sales.predictions.truth - sales.predictions.predicted).mean()
-        / baselines.labels(Store.open(shop_store), "visits-sales")[:144].std(ddof=1)
+        / baselines.labels(store, "visits-sales")[:144].std(ddof=1)
     )
 
     assert not sales.zero_shot, "the store is the one that it was trained on"
@@ -115,7 +95,6 @@ def test_scores_stand_beside_baselines_on_the_same_rows(
     assert len(rows) == 2
     assert all(len(row) == len(columns) for row in rows)
 
-    store = Store.open(shop_store)
     write_scores(scores, store, tmp_path / "scores")
     document = json.loads((tmp_path / "scores" / "scores.json").read_text())
     assert document["scores"][1] == good.to_dict()
@@ -125,6 +104,38 @@ def test_scores_stand_beside_baselines_on_the_same_rows(
     assert [int(line["visit"]) for line in lines] == list(range(192, 240))
     assert lines[0]["ts"].startswith("2020-07-11")
     assert float(lines[0]["label"]) == good.predictions.predicted[0]
+
+
+def test_a_store_packed_anew_from_the_same_rows_is_known_again(tmp_path: Path) -> None:
+    def packed(name: str, rows: str | None, task: str) -> Store:
+        files = {f"tasks/{task}/train.parquet": name, "db/t.parquet": rows}
+        made_from = {"files": {file: digest for file, digest in files.items() if digest is not None}}
+        table = Table("t", pa.table({"x": [1.0, 2.0]}))
+        return build_store(tmp_path / name, [table], provenance={"made_from": made_from})
+
+    first, again, other = packed("first", "a1", "y"), packed("again", "a1", "z"), packed("other", "b2", "y")
+    silent, silent_too = packed("silent", None, "y"), packed("silent too", None, "y")
+    assert is_among(first, [identity(first)])
+    assert identity(again)["sha256"] != identity(first)["sha256"]
+    assert is_among(again, [identity(other), identity(first)])
+    assert not is_among(other, [identity(first)])
+    assert not is_among(silent_too, [identity(silent)]), "nothing says that their rows are the same"
+    by_earlier_versions = {name: identity(first)[name] for name in ("path", "sha256")}
+    assert is_among(first, [by_earlier_versions])
+    assert not is_among(again, [by_earlier_versions])
+
+
+def test_checksums_of_a_store_are_compared_on_request(
+    trained: Path, shop_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = Path(shutil.copytree(shop_store, tmp_path / "damaged"))
+    cells = bytearray((damaged / "cells.bin").read_bytes())
+    cells[-1] ^= 1
+    (damaged / "cells.bin").write_bytes(cells)
+    arguments = ["evaluate", "--checkpoint", str(trained), "--limit", "2", "--verify", "checksums", "--store"]
+    assert main([*arguments, str(shop_store)]) == 0
+    assert main([*arguments, str(damaged)]) == 1
+    assert str(damaged / "cells.bin") in capsys.readouterr().err
 
 
 def test_nothing_is_learned_from_labels_that_were_not_known(trained: Path, shop_store: Path) -> None:
@@ -184,11 +195,11 @@ def test_tasks_without_a_score_are_named_with_the_reason(
     assert "blank is left out: none of its 2 test rows has a label" in capsys.readouterr().out
 
 
-def test_vectors_of_another_embedder_are_refused(trained: Path, shop_store: Path) -> None:
+def test_vectors_of_another_embedder_are_refused(trained: Path, store: Store) -> None:
     model, info = load_model(trained)
     other = evolve(info, embedder={**info.embedder, "fingerprint": "hashed-2-16"})
     with pytest.raises(RequestError, match="hashed-2-16"):
-        predict_task(model, other, Store.open(shop_store), "visits-good", Rows())
+        predict_task(model, other, store, "visits-good", Rows())
 
 
 def test_a_score_needs_the_vectors_and_not_the_plugin_that_made_them(
@@ -201,17 +212,16 @@ def test_a_score_needs_the_vectors_and_not_the_plugin_that_made_them(
     assert score.model is not None
 
 
-def test_a_model_whose_training_diverged_has_no_scores(trained: Path, shop_store: Path) -> None:
+def test_a_model_whose_training_diverged_has_no_scores(trained: Path, store: Store) -> None:
     model, info = load_model(trained)
     with torch.no_grad():
         model.norm_out.weight.fill_(torch.nan)  # type: ignore[union-attr, operator]
     with pytest.raises(CheckpointError, match="predicts no numbers for 5 of 5 rows of visits-good"):
-        predict_task(model, info, Store.open(shop_store), "visits-good", Rows(limit=5))
+        predict_task(model, info, store, "visits-good", Rows(limit=5))
 
 
-def test_a_prediction_is_the_mean_over_its_contexts(trained: Path, shop_store: Path) -> None:
+def test_a_prediction_is_the_mean_over_its_contexts(trained: Path, store: Store) -> None:
     model, info = load_model(trained)
-    store = Store.open(shop_store)
     narrow = evolve(info, context={**info.context, "length": 20})
 
     def drawn(seed: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from itertools import pairwise
@@ -207,6 +208,21 @@ def test_a_run_says_what_it_was_and_keeps_its_last_checkpoints(recipe: Recipe) -
     assert not list(Path(recipe.out).rglob("*.tmp"))
 
 
+def test_an_old_checkpoint_that_cannot_be_removed_does_not_end_the_run(
+    recipe: Recipe, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = checkpoint_dir(Path(recipe.out), 1)
+
+    def stand_in_the_way(report: StepReport) -> None:
+        if report.step == 2:
+            (first.with_name(f".{first.name}.{os.getpid()}") / "x").mkdir(parents=True)
+
+    report = pretrain(evolve(recipe, steps=3, save_every=1, keep=1), on_step=stand_in_the_way)
+    assert report is not None
+    assert caplog.text.count(f"checkpoint {first} cannot be removed: Directory not empty") == 2
+    assert list_checkpoints(Path(recipe.out)) == [first, checkpoint_dir(Path(recipe.out), 3)]
+
+
 def test_training_goes_on_from_another_runs_weights(recipe: Recipe, tmp_path: Path) -> None:
     first = pretrain(evolve(recipe, steps=2))
     assert first is not None
@@ -293,6 +309,58 @@ def test_a_resume_from_nowhere_says_so(recipe: Recipe, tmp_path: Path) -> None:
 def test_an_unknown_embedder_names_those_of_the_store(recipe: Recipe) -> None:
     with pytest.raises(ConfigError, match=r"no vectors of embedder 'glove'; it has: hashed @ \$\.embedder"):
         pretrain(evolve(recipe, embedder="glove"))
+
+
+def two_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if another distribution had an embedder of that name too."""
+    [row] = [row for row in get_ledger().plugins if any(each.name == "hashed" for each in row.contributions)]
+    [hashed] = [each for each in row.contributions if each.name == "hashed"]
+    twin = evolve(hashed, dist="acme", version="2.0", plugin="acme:main")
+    both = Ledger([*get_ledger().plugins, evolve(row, dist="acme", contributions=(twin,))])
+    for module in ("plurel_rt.embedders", "plurel_rt.start", "plurel.plugins"):
+        monkeypatch.setattr(f"{module}.get_ledger", lambda: both)
+
+
+def embedder_in(checkpoint: Path) -> list[str]:
+    return [each["id"] for each in read_info(checkpoint).provenance if each["kind"] == "embedders"]
+
+
+def test_an_embedder_that_two_distributions_have_is_asked_for_in_full(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrain(evolve(recipe, steps=1))
+    two_hashed(monkeypatch)
+    new = evolve(recipe, steps=1, out=str(tmp_path / "new"))
+    with pytest.raises(
+        ConfigError,
+        match=r"embedder 'hashed' is contributed by acme:hashed \(acme 2\.0\) and plurel-sampler-rs:hashed "
+        r"\(.*; write dist:name, as in acme:hashed @ \$\.embedder$",
+    ):
+        pretrain(new)
+    report = pretrain(evolve(new, embedder="acme:hashed"))
+    assert report is not None
+    assert embedder_in(report.checkpoint) == ["acme:hashed"]
+    assert read_info(report.checkpoint).embedder["name"] == "hashed"
+    report = pretrain(evolve(recipe, steps=2), resume=Path(recipe.out))
+    assert report is not None
+    assert embedder_in(report.checkpoint) == ["plurel-sampler-rs:hashed"], "the run's checkpoint says which"
+
+
+def test_a_store_that_says_whose_vectors_it_holds_is_believed(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_hashed(monkeypatch)
+    made_by = {"contributions": [{"kind": "embedders", "id": "acme:hashed"}]}
+    x = pa.table({"x": range(9)})
+    store = build_store(tmp_path / "s", [Table("t", x)], embedder=HashedEmbedder(8), provenance=made_by)
+    of_store = evolve(recipe, stores=(str(store.path),), steps=1)
+    report = pretrain(of_store)
+    assert report is not None
+    assert embedder_in(report.checkpoint) == ["acme:hashed"]
+    with pytest.raises(
+        ConfigError, match=r"has vectors of embedder acme:hashed, not of plurel-sampler-rs:hashed"
+    ):
+        pretrain(evolve(of_store, embedder="plurel-sampler-rs:hashed", out=str(tmp_path / "other")))
 
 
 def test_targets_are_columns_without_times_and_tasks(shop_store: Path) -> None:

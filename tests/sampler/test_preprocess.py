@@ -96,6 +96,21 @@ def test_a_directory_becomes_a_store(
     assert store.info["provenance"]["contributions"]
 
 
+def test_a_store_packed_anew_is_known_by_its_rows(directory: Path, tmp_path: Path) -> None:
+    def rows_of(name: str, *options: str) -> str | None:
+        assert main(["preprocess", str(directory), "--out", str(tmp_path / name), *options]) == 0
+        return packing.database_of(Store.open(tmp_path / name / "visits"))
+
+    first = rows_of("first")
+    assert first is not None
+    (directory / "columns.yaml").unlink()
+    shutil.rmtree(directory / "tasks")
+    assert rows_of("again", "--set", "embedder.width=8") == first
+    users = directory / "db" / "users.parquet"
+    pq.write_table(pq.read_table(users).slice(0, 2).set_column(1, "name", [["Ann", "Eve"]]), users)
+    assert rows_of("changed") not in (None, first)
+
+
 def test_a_person_reads_a_table(directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preprocess", str(directory), "--out", str(tmp_path / "stores"), "--task", "spent"]) == 0
     said = capsys.readouterr()

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -31,6 +32,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from plurel.errors import RequestError
+
+logger = logging.getLogger(__name__)
 
 FORMAT_VERSION = 2
 WEIGHTS, CONFIG, STATE = "model.safetensors", "config.json", "state.pt"
@@ -58,8 +61,7 @@ class CheckpointInfo:
         model: `{"name": "plurel-rt:rt-plurel", "config": {...}}`.
         embedder: `{"name", "width", "fingerprint"}` of the vectors that the model reads.
         context: parameters of the contexts that it was trained on.
-        stores: `{"path", "sha256"}` of those that it was trained on; the checksum is that of `store.json`,
-            which holds those of all other files.
+        stores: those that it was trained on, as `plurel_rt.stores.identity` tells them apart.
         recipe: the whole recipe of the run.
         step: optimiser steps done.
         provenance: every contribution used, with distribution, version and revision.
@@ -68,7 +70,7 @@ class CheckpointInfo:
     model: dict[str, Any]
     embedder: dict[str, Any]
     context: dict[str, Any]
-    stores: list[dict[str, str]]
+    stores: list[dict[str, Any]]
     recipe: dict[str, Any] = field(repr=False)
     step: int
     provenance: list[dict[str, Any]] = field(repr=False)
@@ -146,23 +148,42 @@ def step_of(path: Path) -> int:
     return int(match[1]) if match else 0
 
 
-def prune_checkpoints(run: Path, keep: int) -> None:
-    """Removes a run's oldest checkpoints until `keep` are left."""
-    for old in list_checkpoints(run)[:-keep]:
-        drop_checkpoint(old)
+def prune_checkpoints(checkpoints: Iterable[Path]) -> None:
+    """Removes checkpoints that nobody needs any more; a warning names what of them cannot be removed."""
+    for each in checkpoints:
+        try:
+            drop_checkpoint(each)
+        except CheckpointFileError as error:
+            logger.warning("%s; the run goes on", error)
 
 
 def drop_checkpoint(path: Path) -> None:
-    """Removes a checkpoint; at no moment does a part of it look like one."""
+    """Removes a checkpoint; at no moment does a part of it look like one.
+
+    Raises:
+        CheckpointFileError: it cannot be removed, or only in part.
+    """
     dropped = path.with_name(f".{path.name}.{os.getpid()}")
-    path.rename(dropped)
-    shutil.rmtree(dropped)
+    left = path
+    try:
+        path.rename(dropped)
+        left = dropped
+        shutil.rmtree(dropped)
+    except OSError as error:
+        rest = "" if left == path else f"; what is left of it lies at {left}"
+        raise CheckpointFileError(f"checkpoint {path} cannot be removed: {_in_words(error)}{rest}") from error
 
 
 def drop_drafts(run: Path) -> None:
-    """Removes what processes left that were killed while they wrote or removed a checkpoint of a run."""
+    """Removes what processes left that ended while they wrote or removed a checkpoint of a run.
+
+    No run needs that to be gone: a warning names what cannot be removed.
+    """
     for draft in (run / CHECKPOINTS).glob(".step-*"):
-        shutil.rmtree(draft)
+        try:
+            shutil.rmtree(draft)
+        except OSError as error:
+            logger.warning("%s, half a checkpoint, cannot be removed: %s", draft, _in_words(error))
 
 
 def read_info(path: Path) -> CheckpointInfo:
@@ -225,11 +246,6 @@ def _document(path: Path) -> dict[str, Any]:
     if document.pop("sha256", None) != _digest(document):
         raise CheckpointFileError(f"{file} is damaged or was edited: it does not fit its own checksum")
     return document
-
-
-def checksum_of_store(path: Path) -> str:
-    """Stands for all content of a packed store: its `store.json` has the checksums of the other files."""
-    return hashlib.sha256((path / "store.json").read_bytes()).hexdigest()
 
 
 def checksum(path: Path) -> str:

@@ -83,6 +83,7 @@ def evaluate(
     split: Literal["train", "val", "test"] = "test",
     limit: Annotated[int | None, Parameter(converter=whole, validator=validators.Number(gte=1))] = None,
     contexts: Annotated[int, Parameter(converter=whole, validator=validators.Number(gte=1))] = 1,
+    verify: Literal["lengths", "checksums"] = "lengths",
     out: Path | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
@@ -95,18 +96,25 @@ def evaluate(
         split: which rows are scored: train, val or test.
         limit: score this many rows of a task, spread over the split; all without it.
         contexts: draw this many contexts for each row and take the mean of the predictions.
+        verify: how closely the store's files are looked at before: lengths only, or the checksums of all.
         out: folder for the predictions (`<database>__<task>.csv`) and the scores (`scores.json`).
         json: print one JSON document instead of a table.
     """
     let_idle_threads_sleep()
-    from plurel_rt.evaluate import Rows, left_out, open_store, score_table, write_scores
+    from plurel_rt.evaluate import Rows, left_out, score_table, write_scores
     from plurel_rt.evaluate import evaluate as run
+    from plurel_rt.stores import open_store
 
     say = reporter(json=json)
     if out is not None:
         make(out, "scores")  # a place that cannot be is known before the work, not after it
     scores = run(
-        checkpoint, store, task, Rows(split=split, limit=limit, contexts=contexts), on_progress=say.progress
+        checkpoint,
+        store,
+        task,
+        Rows(split=split, limit=limit, contexts=contexts),
+        on_progress=say.progress,
+        verify=verify,
     )
     opened = open_store(store)
     if out is not None:

@@ -23,8 +23,9 @@ from torch import nn
 from plurel.errors import RequestError, UnknownNameError
 from plurel_rt import baselines
 from plurel_rt.batch import from_sampler
-from plurel_rt.checkpoint import CheckpointError, CheckpointInfo, checksum_of_store, load_model
+from plurel_rt.checkpoint import CheckpointError, CheckpointInfo, load_model
 from plurel_rt.embedders import check_embedder, shared_embedder
+from plurel_rt.stores import Verify, is_among, open_store
 
 if TYPE_CHECKING:
     from plurel_sampler import Sampler, Store
@@ -78,7 +79,7 @@ class TaskScore:
         metric: `AUROC` (more is better) or `nMAE` (less is better).
         rows: number of rows scored.
         contexts: contexts that each of the model's predictions is the mean of.
-        zero_shot: whether the checkpoint was not trained on this very store.
+        zero_shot: whether the checkpoint was not trained on this store, nor on one packed from the same rows.
         model: the checkpoint's score. None where the metric is undefined: only one class among the rows, or
             no spread of the training labels.
         trivial: predicting the training labels' mean (binary) or median (regression) everywhere. None without
@@ -111,6 +112,7 @@ def evaluate(
     tasks: Sequence[str] = (),
     rows: Rows | None = None,
     on_progress: OnProgress | None = None,
+    verify: Verify = "lengths",
 ) -> list[TaskScore]:
     """Scores a checkpoint and the baselines.
 
@@ -120,39 +122,19 @@ def evaluate(
         tasks: names; if empty, all tasks of the store but those that `left_out` names.
         rows: which of their rows; the whole test split by default.
         on_progress: called with words and a number of steps; a context manager whose value has `advance()`.
+        verify: how closely the store's files are looked at before.
 
     Raises:
         CheckpointError: not a checkpoint, or one of another embedder's vectors.
         RequestError: no store there, one without tasks to score, or a task that cannot be scored.
         UnknownNameError: the store has no such task.
+        plurel_sampler.StoreFormatError: a file of the store is damaged.
     """
     rows = rows or Rows()
-    opened = open_store(store)
+    opened = open_store(store, verify)
     chosen = _chosen(opened, tasks, rows.split)
     model, info = load_model(checkpoint)
     return [score_task(model, info, opened, task, rows, on_progress) for task in chosen]
-
-
-def open_store(path: Path) -> Store:
-    """A packed store.
-
-    Raises:
-        RequestError: there is none; says which ones lie inside or beside the path.
-    """
-    from plurel_sampler import Store
-
-    if (path / "store.json").is_file():
-        return Store.open(path)
-    near = {
-        where: sorted(entry.name for entry in folder.iterdir() if (entry / "store.json").is_file())
-        for where, folder in (("in it", path), ("beside it", path.absolute().parent))
-        if folder.is_dir()
-    }
-    hints = [f"{where} lie {', '.join(names)}" for where, names in near.items() if names]
-    raise RequestError(
-        f"no packed store at {path} (a folder with store.json, as `plurel preprocess` makes); "
-        + ("; ".join(hints) or "nor is there one beside it")
-    )
 
 
 def left_out(store: Store, split: Split) -> dict[str, str]:
@@ -310,7 +292,7 @@ def score_task(
         metric=metric,
         rows=len(predictions.rows),
         contexts=rows.contexts,
-        zero_shot=checksum_of_store(store.path) not in [each["sha256"] for each in info.stores],
+        zero_shot=not is_among(store, info.stores),
         model=score(predictions.predicted),
         trivial=score(flat),
         tree=score(trees.predicted),

@@ -88,7 +88,8 @@ class Recipe:
         targets: what is masked and predicted: `columns` (every column of the `encodings` below that is no
             time column), `tasks` (the stores' tasks), or names: of a task, or `table.column`.
         encodings: which columns `columns` takes.
-        embedder: whose text vectors the model reads.
+        embedder: whose text vectors the model reads; in full (`dist:name`) where several distributions have
+            the name and the stores do not say whose they are.
         model: a contributed model by name, with parameters: `{name: rt-plurel, dim: 64}`. `text_width` and
             `seed` are set by the run.
         context: size of the contexts.

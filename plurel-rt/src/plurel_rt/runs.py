@@ -107,7 +107,8 @@ def make_room(out: Path, start: Path | None, recipe: str, *, overwrite: bool) ->
 
     Raises:
         RunExistsError: see `check_room`.
-        CheckpointFileError: a file of the run's steps is damaged.
+        CheckpointFileError: a file of the run's steps is damaged, or a checkpoint that has to go cannot be
+            removed.
     """
     for each in reversed(check_room(out, start, overwrite=overwrite)):
         drop_checkpoint(each)

@@ -15,23 +15,23 @@ from attrs import frozen
 from torch import nn
 
 from plurel.config.convert import structure, unstructure
-from plurel.errors import ConfigError, UnknownNameError
-from plurel.plugins import Entry, canonical, get_ledger, provenance, used
+from plurel.errors import ConfigError
+from plurel.plugins import canonical, get_ledger, provenance, used
 from plurel.seeding import Stream
 from plurel_rt.checkpoint import (
     CheckpointInfo,
     check_contributions,
     checksum,
-    checksum_of_store,
     find_checkpoint,
     load_weights,
     read_info,
     read_state,
 )
-from plurel_rt.embedders import check_embedder, shared_embedder
+from plurel_rt.embedders import check_embedder, embedder_of, recorded, shared_embedder
 from plurel_rt.ranks import share_step
 from plurel_rt.recipe import Recipe, check_same_run, model_entry
 from plurel_rt.runs import run_of
+from plurel_rt.stores import identity
 from plurel_rt.targets import choose_targets
 
 if TYPE_CHECKING:
@@ -88,6 +88,9 @@ def prepare(recipe: Recipe, checkpoint: Path | None, rank: int, ranks: int) -> S
     embedder = shared_embedder(stores, recipe.embedder)
     targets = choose_targets(stores, recipe.targets, recipe.encodings)
     began = _check_same(recipe, checkpoint, stores, embedder) if checkpoint else None
+    said = [began.provenance] if began else [store.info["provenance"] for store in stores]
+    told = [full for each in said for full in recorded(each, embedder["name"])]
+    made_by = embedder_of(recipe.embedder, told)
     state = read_state(checkpoint) if checkpoint else None
     sequences = state["sequences_a_step"] if state else recipe.batch_size * recipe.accumulate * ranks
     batch_size, accumulate = share_step(sequences, ranks, recipe.batch_size)
@@ -106,7 +109,7 @@ def prepare(recipe: Recipe, checkpoint: Path | None, rank: int, ranks: int) -> S
         _load_initial(model, Path(recipe.init), embedder)
 
     def sampler(split: Split) -> Sampler:
-        return _sampler(recipe, stores, targets, split, batch_size, rank, ranks)
+        return _sampler(recipe, stores, targets, embedder["name"], split, batch_size, rank, ranks)
 
     return Start(
         recipe=recipe,
@@ -114,10 +117,10 @@ def prepare(recipe: Recipe, checkpoint: Path | None, rank: int, ranks: int) -> S
             model={"name": entry.id, "config": plain},
             embedder=embedder,
             context=unstructure(recipe.context),
-            stores=[{"path": str(store.path), "sha256": checksum_of_store(store.path)} for store in stores],
+            stores=[identity(store) for store in stores],
             recipe=recipe.to_dict(),
             step=began.step if began else 0,
-            provenance=provenance([*used(entry, plain, get_ledger()), *_embedder(recipe.embedder)]),
+            provenance=provenance([*used(entry, plain, get_ledger()), *([made_by] if made_by else [])]),
         ),
         targets=len(targets),
         train_data=sampler("train"),
@@ -163,7 +166,7 @@ def _check_same(
     check_same_run(recipe, structure(info.recipe, Recipe), run)
     check_embedder(info.embedder, embedder, checkpoint)
     for index, (then, store) in enumerate(zip_longest(info.stores, stores)):
-        if then is None or store is None or then["sha256"] != checksum_of_store(store.path):
+        if then is None or store is None or then["sha256"] != identity(store)["sha256"]:
             was = "none" if then is None else f"that of {then['path']}"
             now = "none" if store is None else f"that of {store.path}"
             raise ConfigError(
@@ -180,18 +183,11 @@ def _load_initial(model: nn.Module, path: Path, embedder: dict[str, Any]) -> Non
     load_weights(model, start)
 
 
-def _embedder(name: str) -> list[Entry]:
-    """The embedder of a run; none where it is not installed, as it need not be: vectors are in the stores."""
-    try:
-        return [get_ledger().find("embedders", name)]
-    except UnknownNameError:
-        return []
-
-
 def _sampler(
     recipe: Recipe,
     stores: Sequence[Store],
     targets: Sequence[Target],
+    embedder: str,
     split: Split,
     batch_size: int,
     rank: int,
@@ -203,7 +199,7 @@ def _sampler(
         stores,
         targets,
         ContextConfig(**unstructure(recipe.context), seed=recipe.seed),
-        embedder=recipe.embedder,
+        embedder=embedder,
         split=split,
         batch_size=batch_size,
         rank=rank,

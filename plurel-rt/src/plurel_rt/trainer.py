@@ -29,7 +29,6 @@ from plurel_rt.batch import Encoding, from_sampler
 from plurel_rt.checkpoint import (
     CheckpointError,
     checkpoint_dir,
-    drop_checkpoint,
     list_checkpoints,
     prune_checkpoints,
     read_info,
@@ -335,10 +334,10 @@ class _Run:
 
     def _prune(self) -> None:
         """Keeps the last checkpoints; one off the schedule, made at a stop, only while it is the last."""
-        for old in list_checkpoints(self.out)[:-1]:
-            if _is_off_schedule(old):
-                drop_checkpoint(old)
-        prune_checkpoints(self.out, self.recipe.keep)
+        *earlier, last = list_checkpoints(self.out)
+        off_schedule = [each for each in earlier if _is_off_schedule(each)]
+        kept = [each for each in (*earlier, last) if each not in off_schedule]
+        prune_checkpoints([*off_schedule, *kept[: -self.recipe.keep]])
 
 
 def _is_off_schedule(checkpoint: Path) -> bool:

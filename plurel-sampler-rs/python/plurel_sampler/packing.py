@@ -8,6 +8,7 @@ or refused. Not here: the command line (`commands`).
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +32,9 @@ from plurel_sampler.stores import Store
 
 MADE_FROM = "made_from"
 """Key of a store's provenance: checksums of the database's files and the options of the packing."""
+
+ROWS = "db/"
+"""Where in a RelBench directory the rows of its tables lie."""
 
 PACKING: int = 1
 """Raised with every change of what a build makes of the same database: an earlier one's store is refused."""
@@ -141,6 +145,18 @@ def pack(
         error.file = error.file or str(directory.path)
         raise
     return Packed(store, reused=False)
+
+
+def database_of(store: Store) -> str | None:
+    """Stands for the rows of the tables that a store was packed from, whatever the options and the tasks.
+
+    None where the store does not say: `build_store` alone knows no database.
+    """
+    said = store.info["provenance"]
+    made_from = said.get(MADE_FROM) if isinstance(said, dict) else None
+    files = made_from.get("files") if isinstance(made_from, dict) else None
+    rows = sorted((name, digest) for name, digest in (files or {}).items() if name.startswith(ROWS))
+    return hashlib.blake2b(json.dumps(rows).encode(), digest_size=16).hexdigest() if rows else None
 
 
 def _reuse(out: Path, made_from: Mapping[str, Any]) -> Store | None:
