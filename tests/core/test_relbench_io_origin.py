@@ -95,6 +95,10 @@ def test_a_database_that_is_as_it_was_written_passes(shop: Path) -> None:
         ({"schema": changed(2, time_column=None)}, "'reviews' has the time column None there, 'written_at' "),
         ({"schema": changed(2, foreign_keys=[])}, "'reviews' has the foreign keys {} there, {'order_id': "),
         ({"schema": changed(0, columns=[])}, "'customers' has the features [] there, ['age', 'name'] here"),
+        (
+            {"schema": changed(0, columns=[{"name": "age"}, {"name": "size"}])},
+            "'customers' has the features ['size'] there, ['name'] here",
+        ),
         ({"schema": changed(1, rows=91)}, "'orders' has rows 91 there, 90 here"),
     ],
 )

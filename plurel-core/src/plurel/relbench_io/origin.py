@@ -133,8 +133,12 @@ def differences(name: str | None, tables: Mapping[str, KeyedTable], said: Mappin
         if table in tables:
             found = _found(tables[table])
             for what, value in described[table].items():
-                if found.get(what, value) != value:
-                    yield f"{table!r} has {what} {value!r} there, {found[what]!r} here"
+                here = found.get(what, value)
+                if here == value:
+                    continue
+                if isinstance(value, set):  # of many columns, few differ
+                    value, here = sorted(value - here), sorted(here - value)
+                yield f"{table!r} has {what} {value!r} there, {here!r} here"
 
 
 def _described(schema: Any) -> dict[str, dict[str, Any]]:
@@ -145,7 +149,7 @@ def _described(schema: Any) -> dict[str, dict[str, Any]]:
                 "the primary key": table["primary_key"],
                 "the time column": table["time_column"],
                 "the foreign keys": {key["column"]: key["parent"] for key in table["foreign_keys"]},
-                "the features": sorted(str(column["name"]) for column in table["columns"]),
+                "the features": {str(column["name"]) for column in table["columns"]},
                 "rows": table["rows"],
             }
             for table in schema
@@ -165,7 +169,7 @@ def _found(table: KeyedTable) -> dict[str, Any]:
     with suppress(DatabaseError):  # whoever reads that file says so
         footer = read_footer(table.file)
         keys = {table.primary_key, table.time_column, *table.foreign_keys}
-        found["the features"] = sorted(set(footer.schema.names) - keys)
+        found["the features"] = set(footer.schema.names) - keys
         found["rows"] = footer.rows
     return found
 
