@@ -4,6 +4,17 @@
 
 #![deny(unsafe_code)]
 
+pub mod activation;
+pub mod aggregation;
+pub mod description;
 pub mod draws;
+pub mod encoders;
+pub mod error;
+pub mod functions;
+pub mod lanes;
+mod network;
+pub mod node;
+mod panel;
 pub mod philox;
 pub mod special;
+pub mod vector;

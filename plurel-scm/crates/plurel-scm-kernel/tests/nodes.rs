@@ -1,0 +1,178 @@
+//! Nodes give the same bits by every set of instructions, whatever they are made of, and the values that they should.
+
+mod support;
+
+use plurel_scm_kernel::activation::Activation;
+use plurel_scm_kernel::aggregation::Aggregation;
+use plurel_scm_kernel::description::Reader;
+use plurel_scm_kernel::encoders::{Column, Encoders};
+use plurel_scm_kernel::node::{Block, Node, ParentRows, Values};
+use plurel_scm_kernel::philox::Words;
+use plurel_scm_kernel::vector::Path;
+use support::{Description, knots};
+
+const ROWS: usize = 150;
+const PARENT_ROWS: usize = 40;
+const KEY: [u64; 2] = [3, 4];
+
+/// Numbers of very different sizes, some of them infinite or NaN.
+fn numbers() -> Vec<f32> {
+    let mut random = Words::new([9, 9], 1);
+    (0..ROWS)
+        .map(|row| match row % 13 {
+            7 => f32::NAN,
+            8 => f32::INFINITY,
+            9 => f32::NEG_INFINITY,
+            10 => -0.0,
+            size => (random.word() as i64 as f32 / 2f32.powi(63)) * 10f32.powi(size as i32 * 2 - 8),
+        })
+        .collect()
+}
+
+/// The bits of a node's values.
+fn bits(path: Path, description: &Description, dim: usize, parents: usize) -> Vec<u64> {
+    let node = Node::new(path, &description.words, &description.numbers, &knots(dim)).expect("a node");
+    let numbers = numbers();
+    let labels: Vec<i64> = (0..ROWS as i64).map(|row| row * 5 % 7 - 1).collect();
+    let table: Vec<f32> = (0..PARENT_ROWS * dim).map(|place| (place % 17) as f32 * 0.21 - 1.0).collect();
+    let rows: Vec<i64> = (0..ROWS).map(|row| (row * 7 % (PARENT_ROWS + 1)) as i64 - 1).collect();
+    let block = Block {
+        rows: ROWS,
+        inputs: &[Column::Numbers(&numbers), Column::Labels(&labels), Column::Numbers(&numbers)],
+        parents: &vec![ParentRows { table: &table, rows: &rows }; parents],
+        key: KEY,
+        number: 2,
+    };
+    let (mut of_labels, mut of_numbers) = (vec![0; ROWS], vec![0.0; ROWS]);
+    if node.is_category() {
+        node.compute(path, &block, Values::Labels(&mut of_labels)).expect("a block");
+        of_labels.into_iter().map(|label| label as u64).collect()
+    } else {
+        node.compute(path, &block, Values::Numbers(&mut of_numbers)).expect("a block");
+        of_numbers.into_iter().map(|value| u64::from(value.to_bits())).collect()
+    }
+}
+
+fn described(dim: usize, aggregation: usize, activations: &[usize], labels: usize, seed: u64) -> Description {
+    let mut it = Description::new(dim, aggregation, 3, seed);
+    for kind in [0, 5, 0] {
+        let weight = it.uniform(-2.0, 2.0);
+        it.encoder(kind, weight, dim, activations);
+    }
+    it.decoder(labels, dim, activations);
+    it
+}
+
+fn same_on_every_path(dim: usize, aggregation: usize, activations: &[usize], labels: usize) {
+    let seed = (dim * 1000 + activations.iter().sum::<usize>() * 10 + aggregation) as u64;
+    let description = described(dim, aggregation, activations, labels, seed);
+    let wanted = bits(Path::named("plain").expect("every machine has it"), &description, dim, aggregation % 3);
+    for path in Path::available() {
+        let found = bits(path, &description, dim, aggregation % 3);
+        assert_eq!(found, wanted, "{} dim {dim}, {activations:?}, aggregation {aggregation}", path.name());
+    }
+}
+
+#[test]
+fn every_activation_gives_the_same_bits_on_every_path() {
+    for activation in 0..Activation::NAMES.len() + 6 {
+        same_on_every_path(8, activation % 4, &[activation], 0);
+        same_on_every_path(8, (activation + 1) % 4, &[activation, activation], 3);
+    }
+}
+
+#[test]
+fn every_aggregation_and_width_gives_the_same_bits_on_every_path() {
+    for dim in [1, 3, 7, 32, 33] {
+        for aggregation in 0..Aggregation::NAMES.len() {
+            same_on_every_path(dim, aggregation, &[1, 8, 28], 0);
+            same_on_every_path(dim, aggregation, &[5], 12);
+        }
+    }
+}
+
+#[test]
+fn rows_do_not_depend_on_their_block_mates() {
+    let description = described(8, 3, &[1, 22], 0, 1);
+    let path = Path::available()[0];
+    let mut reader = Reader::new(&description.words, &description.numbers);
+    let encoders = Encoders::read(path, &mut reader).expect("encoders");
+    let (numbers, labels) = (numbers(), vec![3; ROWS]);
+    let table = |from: usize| {
+        let columns =
+            [Column::Numbers(&numbers[from..]), Column::Labels(&labels[from..]), Column::Numbers(&numbers[from..])];
+        encoders.table(path, &columns, ROWS - from).expect("a table")
+    };
+    let (whole, part) = (table(0), table(37));
+    let of = |table: &[f32]| table.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    assert_eq!(of(&whole[37 * 8..]), of(&part));
+}
+
+#[test]
+fn a_linear_node_is_its_sum_of_products() {
+    let identity = Activation::NAMES.iter().position(|name| *name == "identity").expect("the name of a function");
+    let mut it = Description::new(2, 0, 1, 0);
+    it.words.extend([0, 1, 2, identity as u32, 2, 0, 1, 2, identity as u32, 1]);
+    let encoder = [3.0, 1e4, 1.0, 2.0, 1.0, 1e6, 1.0, 0.0, 0.5, 1.0];
+    let decoder = [1.0, 0.0, 0.0, 1.0, 2.0, 1e6, 1.0, 10.0];
+    it.numbers.extend(encoder);
+    it.numbers.extend(decoder);
+    let path = Path::available()[0];
+    let node = Node::new(path, &it.words, &it.numbers, &vec![0.0; 4097]).expect("a node");
+    let mut found = [0.0; 2];
+    let block = Block { rows: 2, inputs: &[Column::Numbers(&[1.0, -2.0])], parents: &[], key: KEY, number: 0 };
+    node.compute(path, &block, Values::Numbers(&mut found)).expect("a block");
+    // x (1, 2) -> (1 x + 2 x / 2, 2 x) = (2 x, 2 x), times 3, decoded by (2, 20).
+    assert_eq!(found, [132.0, -264.0]);
+}
+
+#[test]
+fn noise_is_that_of_the_stream() {
+    let identity = Activation::NAMES.iter().position(|name| *name == "identity").expect("the name of a function");
+    let mut it = Description::new(1, 0, 1, 0);
+    it.words.extend([0, 1, 1, identity as u32, 1, 0, 1, 1, identity as u32, 1]);
+    it.numbers.extend([0.0, 1e4, 0.0, 1.0, 1e6, 1.0, 1.0, 1.0, 1e6, 1.0]);
+    let path = Path::available()[0];
+    let node = Node::new(path, &it.words, &it.numbers, &knots(1)).expect("a node");
+    let mut found = vec![0.0; ROWS];
+    let block = Block { rows: ROWS, inputs: &[Column::Numbers(&vec![1.0; ROWS])], parents: &[], key: KEY, number: 5 };
+    node.compute(path, &block, Values::Numbers(&mut found)).expect("a block");
+    let mut words = Words::new(KEY, 5);
+    for pair in found.chunks_exact(2) {
+        let word = words.word();
+        for (value, half) in pair.iter().zip([word as u32, (word >> 32) as u32]) {
+            assert!((f64::from(*value) - f64::from(half) / 2f64.powi(32)).abs() < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let it = described(4, 0, &[0], 0, 0);
+    let path = Path::available()[0];
+    let refusal = |words: &[u32], numbers: &[f32], knots: &[f32]| Node::new(path, words, numbers, knots).unwrap_err().0;
+    assert!(refusal(&it.words, &it.numbers, &[0.0]).contains("4097 quantiles, got 1"));
+    assert!(refusal(&it.words[..9], &it.numbers, &knots(4)).contains("ends early"));
+    assert!(refusal(&it.words, &it.numbers[1..], &knots(4)).contains("only"));
+    assert!(refusal(&[4, 9], &[], &knots(4)).contains("no aggregation number 9"));
+    assert!(refusal(&[0], &[], &knots(4)).contains("0 dimensions"));
+    let node = Node::new(path, &it.words, &it.numbers, &knots(4)).expect("a node");
+    let numbers = numbers();
+    let inputs = [Column::Numbers(&numbers), Column::Labels(&[0; ROWS]), Column::Numbers(&numbers)];
+    let refusal = |block: Block<'_>, room: usize| {
+        node.compute(path, &block, Values::Numbers(&mut vec![0.0; room])).unwrap_err().0
+    };
+    let block = Block { rows: ROWS, inputs: &inputs, parents: &[], key: KEY, number: 0 };
+    assert!(refusal(Block { inputs: &inputs[..2], ..block }, ROWS).contains("3 inputs are wanted, got 2"));
+    assert!(refusal(Block { rows: 7, ..block }, 7).contains("has 150 rows, 7 are wanted"));
+    assert!(refusal(block, 3).contains("room for 3 values"));
+    let parents = [ParentRows { table: &[0.0; 8], rows: &[2; ROWS] }];
+    assert!(refusal(Block { parents: &parents, ..block }, ROWS).contains("no row 2, only 2 rows"));
+    let swapped = [inputs[1], inputs[0], inputs[2]];
+    assert!(refusal(Block { inputs: &swapped, ..block }, ROWS).contains("input 0 is of the wrong kind"));
+}
+
+#[test]
+fn a_path_that_is_not_there_is_named_beside_those_that_are() {
+    assert!(Path::named("mmx").unwrap_err().0.contains("plain"));
+}
