@@ -124,6 +124,9 @@ def test_signs_are_paths_inside_the_artefact(signs: Any) -> None:
         Artefact(name="left", summary="a form", signs=signs, factory=DatabaseArtefact)
 
 
+HERE = Path("shop/plurel.json")
+
+
 def recorded(name: str, revision: int = 1) -> dict[str, Any]:
     return {"id": name, "kind": "artefacts", "version": "0.9", "revision": revision, "params": {}}
 
@@ -131,13 +134,15 @@ def recorded(name: str, revision: int = 1) -> dict[str, Any]:
 def test_each_contribution_is_looked_up_once() -> None:
     ledger = ledger_of(form("left", "a.json"))
     names = ["acme:left", "acme:gone", "other:left", "acme:left"]
-    states = {origin.id: (origin.installed, origin.state) for origin in trace(map(recorded, names), ledger)}
+    states = {
+        origin.id: (origin.installed, origin.state) for origin in trace(map(recorded, names), ledger, HERE)
+    }
     assert states == {
         "acme:left": ("1.0", "installed"),
         "acme:gone": (None, "missing"),
         "other:left": (None, "missing"),
     }
-    (changed,) = trace([recorded("acme:left", revision=2)], ledger)
+    (changed,) = trace([recorded("acme:left", revision=2)], ledger, HERE)
     assert changed.state == "other revision"
 
 
@@ -145,8 +150,10 @@ def test_each_contribution_is_looked_up_once() -> None:
     "damage", ["acme:left", {"id": "acme:left"}, {**recorded("acme:left"), "revision": "1"}]
 )
 def test_a_damaged_record_of_contributions_is_said(damage: Any) -> None:
-    with pytest.raises(DatabaseError, match="expected id, kind, version and revision"):
-        trace([damage], get_ledger())
+    with pytest.raises(
+        DatabaseError, match=r"^shop/plurel\.json: a contribution .* expected id, kind, version and"
+    ):
+        trace([damage], get_ledger(), HERE)
 
 
 def test_a_database_is_inspectable_without_the_plugin_that_made_it(

@@ -264,7 +264,7 @@ def check_contributions(info: CheckpointInfo, path: Path) -> None:
     from plurel.artefacts import trace
     from plurel.plugins import get_ledger
 
-    for origin in trace(info.provenance, get_ledger()):
+    for origin in trace(info.provenance, get_ledger(), path / CONFIG):
         if origin.kind != "embedders" and origin.state != "installed":
             now = (
                 f"{origin.dist} {origin.installed} has another revision of it, which computes something else"

@@ -162,7 +162,7 @@ def _check_same(
     """What a checkpoint says, whose run goes on under a recipe: with the same data, model and plugins."""
     run = run_of(checkpoint) or checkpoint
     info = read_info(checkpoint)
-    check_contributions(info, run)
+    check_contributions(info, checkpoint)
     check_same_run(recipe, structure(info.recipe, Recipe), run)
     check_embedder(info.embedder, embedder, checkpoint)
     for index, (then, store) in enumerate(zip_longest(info.stores, stores)):

@@ -44,7 +44,7 @@ def inspect(
     artefact, request = entry.build(), ArtefactRequest(path=path)
     contents: Contents = artefact.inspect(request)
     breaches: Sequence[Breach] = artefact.validate(request) if check else ()
-    origins = trace(contents.contributions, ledger)
+    origins = trace(contents.contributions, ledger, path)
     files = sizes(path)
     say.emit(
         {

@@ -70,12 +70,13 @@ def contributions_in(said: Mapping[str, Any], path: Path) -> list[Mapping[str, A
     return recorded
 
 
-def trace(contributions: Iterable[Any], ledger: Ledger) -> list[Origin]:
+def trace(contributions: Iterable[Any], ledger: Ledger, path: Path) -> list[Origin]:
     """Look each contribution up, one of them once however often it was used.
 
     Args:
         contributions: what an artefact recorded.
         ledger: what is installed now.
+        path: where that is recorded.
 
     Raises:
         DatabaseError: where the record is damaged.
@@ -86,7 +87,7 @@ def trace(contributions: Iterable[Any], ledger: Ledger) -> list[Origin]:
             not isinstance(recorded.get(name), kind) for name, kind in _FIELDS.items()
         ):
             raise DatabaseError(
-                f"a contribution is recorded as {recorded!r}; expected id, kind, version and revision"
+                f"{path}: a contribution is recorded as {recorded!r}; expected id, kind, version and revision"
             )
         found.setdefault((recorded["kind"], recorded["id"]), _origin(recorded, ledger))
     return list(found.values())

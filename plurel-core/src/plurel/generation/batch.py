@@ -187,7 +187,7 @@ def _with_versions(error: UnknownNameError, out: Path, seeds: Sequence[int]) -> 
 
 
 def _origins(path: Path, said: dict[str, Any]) -> list[Origin]:
-    return trace(contributions_in(said, path), get_ledger())
+    return trace(contributions_in(said, path), get_ledger(), path / "plurel.json")
 
 
 def _without_versions(said: dict[str, Any]) -> dict[str, Any]:
