@@ -329,15 +329,6 @@ def test_presets_come_from_plugins() -> None:
         Config.preset("tinny")
 
 
-@pytest.mark.usefixtures("presets")
-@pytest.mark.parametrize(("name", "lacks"), [("plurel-1.1", "type_lazy"), ("plurel-paper", "2-layer MLPs")])
-def test_a_preset_that_is_not_complete_is_an_error_that_says_what_is_missing(name: str, lacks: str) -> None:
-    with pytest.raises(
-        ConfigError, match=f"preset '{name}' is not complete in this version: it lacks .*{lacks}"
-    ):
-        Config.preset(name)
-
-
 def test_a_preset_is_recorded_and_stays_recorded() -> None:
     default = records.Preset(name="default", summary="one", factory=Config, revision=3)
     ledger = Ledger([*LEDGER.plugins, plugin("plurel-scm", default), plugin("third", default)])

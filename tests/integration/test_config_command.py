@@ -45,9 +45,12 @@ def test_show_gives_the_provenance_as_json(capsys: pytest.CaptureFixture[str]) -
 
 def test_presets_say_who_brings_them_and_their_revision(capsys: pytest.CaptureFixture[str]) -> None:
     presets = json.loads(say(capsys, "config", "presets", "--json"))
-    (default,) = [preset for preset in presets if preset["id"] == "plurel-scm:default"]
-    assert (default["name"], default["revision"]) == ("default", 1)
-    assert default["summary"]
+    known = {preset["id"]: preset for preset in presets}
+    default = known["plurel-scm:default"]
+    assert (default["name"], default["revision"]) == ("default", 2)
+    assert default["summary"] == "the same as plurel-1.1"
+    assert "1.1.0 (arXiv 2602.04029)" in known["plurel-scm:plurel-1.1"]["summary"]
+    assert "v1.0.0" in known["plurel-scm:plurel-paper"]["summary"]
 
 
 def test_the_schema_holds_for_the_default_config_before_and_after_it_is_resolved(

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plurel.config import Choices
-from plurel.errors import ConfigError
+from plurel.errors import ConfigError, GenerationError
 from plurel.graph import Dag
 from plurel.plugins import records
 from plurel.plugins.requests import LayoutRequest
@@ -121,6 +121,32 @@ def test_erdos_renyi_joins_a_pair_where_either_direction_would_have_done():
 def test_erdos_renyi_joins_what_fell_apart_by_one_edge_between_successive_components():
     layout = ErdosRenyi(ErdosRenyiParams(p=Choices(kind="set", value=[0.0])))
     assert draw(layout, 5, 0).edges.tolist() == [[0, 1], [1, 2], [2, 3], [3, 4]]
+
+
+def test_erdos_renyi_may_try_one_direction_and_draw_again_what_fell_apart():
+    layout = ErdosRenyi(ErdosRenyiParams(p=Choices(kind="set", value=[0.3]), directions=1, redrawn=True))
+    dags = [draw(layout, 20, seed) for seed in range(200)]
+    assert np.mean([len(dag.edges) / 190 for dag in dags]) == pytest.approx(0.3, abs=0.01)
+    assert all(nx.is_weakly_connected(graph(dag)) for dag in dags)
+    small = [draw(layout, 3, seed).edges.tolist() for seed in range(900)]
+    counts = [small.count(edges) for edges in ([[0, 1], [0, 2]], [[0, 1], [1, 2]], [[0, 2], [1, 2]])]
+    # Of the connected graphs on three nodes each path has probability .3^2 .7, the triangle .3^3.
+    assert [count / 900 for count in counts] == pytest.approx([0.063 / 0.216] * 3, abs=0.05)
+
+
+def test_erdos_renyi_draws_its_probability_again_with_the_graph():
+    p = Choices(kind="set", value=[0.0, 1.0])
+    layout = ErdosRenyi(ErdosRenyiParams(p=p, directions=1, redrawn=True))
+    assert {len(draw(layout, 6, seed).edges) for seed in range(50)} == {15}
+
+
+def test_erdos_renyi_gives_up_where_no_graph_can_be_connected():
+    layout = ErdosRenyi(ErdosRenyiParams(p=Choices(kind="set", value=[0.0]), redrawn=True))
+    assert draw(layout, 1, 0).edges.tolist() == []
+    with pytest.raises(
+        GenerationError, match="none of 1000 graphs of 4 nodes was connected; p must be greater"
+    ):
+        draw(layout, 4, 0)
 
 
 @given(nodes=st.integers(4, 40), seed=seeds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field, frozen, validators
 
 from plurel.config import Choices, Draws, Within
 
@@ -20,10 +20,14 @@ class ErdosRenyiParams:
     """Parameters of `erdos_renyi`.
 
     Attributes:
-        p: probability of each of the two directions of a pair, drawn once a graph.
+        p: probability of each direction of a pair, drawn once a graph.
+        directions: how many directions of a pair are tried; either joins it, low -> high.
+        redrawn: whether a graph that falls apart is drawn again, `p` too, instead of joined by extra edges.
     """
 
     p: Choices = field(factory=lambda: Choices(kind="range", value=[0.3, 0.8]), validator=Draws(0, 1))
+    directions: int = field(default=2, validator=Within(1, 2, integers=True))
+    redrawn: bool = field(default=False, validator=validators.instance_of(bool))
 
 
 @frozen(kw_only=True)

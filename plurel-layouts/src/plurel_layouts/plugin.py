@@ -19,6 +19,7 @@ def plurel_layouts() -> Iterable[records.Layout]:
             config="plurel_layouts.params:ErdosRenyiParams",
             factory="plurel_layouts.pairs:ErdosRenyi",
             aliases=("ErdosRenyi",),
+            revision=2,
         ),
         records.Layout(
             name="barabasi_albert",
@@ -58,5 +59,6 @@ def plurel_layouts() -> Iterable[records.Layout]:
             summary="each pair joined with a probability of Cauchy-drawn sender and receiver effects",
             factory="plurel_layouts.pairs:RandomCauchy",
             aliases=("RandomCauchy",),
+            revision=2,
         ),
     ]

@@ -76,6 +76,7 @@ def plurel_table_models() -> list[records.TableModel]:
             summary="structural causal model: a graph of nodes, some of which are columns",
             config="plurel_scm.table_model:Scm",
             factory=_itself,
+            revision=2,
         )
     ]
 
@@ -245,7 +246,18 @@ def plurel_presets() -> list[records.Preset]:
     return [
         records.Preset(
             name="default",
-            summary="PluRel's published numbers (release 1.1) as far as this version has their parts",
-            factory="plurel_scm.presets:default",
-        )
+            summary="the same as plurel-1.1",
+            factory="plurel_scm.presets:plurel_1_1",
+            revision=2,
+        ),
+        records.Preset(
+            name="plurel-1.1",
+            summary="the prior of PluRel's release 1.1.0 (arXiv 2602.04029)",
+            factory="plurel_scm.presets:plurel_1_1",
+        ),
+        records.Preset(
+            name="plurel-paper",
+            summary="the prior of PluRel's tag v1.0.0, which its paper used (arXiv 2602.04029)",
+            factory="plurel_scm.presets:plurel_paper",
+        ),
     ]

@@ -16,7 +16,7 @@ from plurel.config.bounds import Only, Place, Within
 from plurel.config.choices import unstructure
 from plurel.config.params import DAGParams, DatabaseParams, SCMParams
 from plurel.config.problems import PairError, each, joined, known_keywords, shown
-from plurel.errors import ConfigError, UnknownNameError
+from plurel.errors import ConfigError
 
 if TYPE_CHECKING:
     from plurel.plugins.ledger import Ledger
@@ -25,14 +25,6 @@ SCHEMA_VERSION = 1
 
 DEFAULT_PRESET = "plurel-scm:default"
 """The preset that `Config()` is."""
-
-_INCOMPLETE = {
-    "plurel-1.1": "propagation mode type_lazy, which half of its tables draw",
-    "plurel-paper": (
-        "2-layer MLPs without scale or clip, ErdosRenyi drawn until connected and the five fixed Beta noises"
-    ),
-}
-"""Presets that are named but lack a part in this version, and the part."""
 
 
 @frozen(kw_only=True)
@@ -222,19 +214,12 @@ class Config:
         """The config of a preset that a plugin contributes.
 
         Raises:
-            ConfigError: for a published preset that this version cannot reproduce whole.
+            ConfigError: for a preset that gives no config.
             UnknownNameError: for a name that nobody contributes.
         """
         from plurel.plugins.ledger import get_ledger
 
-        try:
-            entry = get_ledger().find("presets", name)
-        except UnknownNameError:
-            if name in _INCOMPLETE:
-                raise ConfigError(
-                    f"preset {name!r} is not complete in this version: it lacks {_INCOMPLETE[name]}"
-                ) from None
-            raise
+        entry = get_ledger().find("presets", name)
         config = entry.build()
         if not isinstance(config, Config):
             raise ConfigError(
