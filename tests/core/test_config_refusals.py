@@ -29,7 +29,7 @@ COUNTED = "drawn from integers from 1 to 10000"
 SHARED = "drawn from numbers from 0 to 1"
 A_VALUE = "a value is a name, a number or {name: ..., parameters}"
 ORDER = "a range needs its smaller bound first"
-STRING = "(a string: YAML reads 1e-3 as one, write 1.0e-3)"
+STRING = "(a string; the number is written 3)"
 
 
 def drawn(kind: str, *value: Any, **more: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from plurel.errors import (
     NotInstalledError,
     PluginError,
     PluginWarning,
+    RequestError,
     UnknownNameError,
 )
 from plurel.plugins import CHOOSES, Entry, Ledger, PluginRow, canonical, hookspecs, provenance, records
@@ -347,6 +348,15 @@ def test_a_blocked_plugin_is_never_imported(
         assert (module in sys.modules) == (name not in blocked)
         assert (variable in plugin.reason) == (name in blocked)
     assert row(ledger, "plurel-core:core").status == "ok"
+
+
+@pytest.mark.parametrize("variable", ["PLUREL_NO_PLUGINS", "PLUREL_STRICT_PLUGINS"])
+def test_a_switch_that_is_neither_on_nor_off_is_a_wrong_request(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "nonsense")
+    with pytest.raises(RequestError, match=rf"{variable} is 1 \(on\) or 0 \(off\) .*, got 'nonsense'"):
+        Ledger.discover()
 
 
 def test_an_unknown_name_lists_the_known_ones_and_the_closest(install: Install) -> None:

@@ -51,6 +51,7 @@ def test_assignments_stand_above_the_file(tmp_path: Path) -> None:
         ("batch_size: 1000000000", r"an integer from 1 to 65536, got 1000000000 @ \$\.batch_size"),
         ("accumulate: 1000000000", r"@ \$\.accumulate"),
         ("steps: 1000000000000000000000", r"@ \$\.steps"),
+        ("encodings: [nmber]", r"one of number, .*, text; got 'nmber'; closest: number @ \$\.encodings\[0\]"),
         ("out: ''", r"this path names no folder and no file: it is empty .* @ \$\.out"),
         ('out: "a\\uD83D"', r"this path is not UTF-8, .* @ \$\.out"),
         ("init: ''", r"this path names no folder and no file: .* @ \$\.init"),

@@ -297,6 +297,10 @@ class SineSum:
         return total
 
 
+MOST_TERMS = 1024
+"""Sines of one sum beyond which a config is a mistake."""
+
+
 def _default_terms() -> Choices:
     return Choices(kind="range", value=[3, 7])
 
@@ -309,7 +313,7 @@ class RandomSines:
         terms: number of sines. Amplitudes are N(0, 1), frequencies log-uniform in 0.1..10, phases uniform.
     """
 
-    terms: Choices = field(factory=_default_terms, validator=Draws(1, integers=True))
+    terms: Choices = field(factory=_default_terms, validator=Draws(1, MOST_TERMS, integers=True))
 
     def draw(self, stream: Stream) -> SineSum:
         """A sum of sines of its own."""

@@ -17,6 +17,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from plurel.config import Choices, Draws
+from plurel.config.params import MOST_CLUSTERS, MOST_LEVELS
 from plurel.plugins.requests import BLOCK_ROWS
 
 if TYPE_CHECKING:
@@ -105,8 +106,10 @@ class HierarchicalBlocks:
         clusters_per_level: number of clusters of a side on a level.
     """
 
-    levels: Choices = field(factory=_default_levels, validator=Draws(0, integers=True))
-    clusters_per_level: Choices = field(factory=_default_clusters, validator=Draws(1, integers=True))
+    levels: Choices = field(factory=_default_levels, validator=Draws(0, MOST_LEVELS, integers=True))
+    clusters_per_level: Choices = field(
+        factory=_default_clusters, validator=Draws(1, MOST_CLUSTERS, integers=True)
+    )
 
     def plan(self, request: LinkRequest) -> BlockLinks:
         """Draw levels, clusters and affinities of one foreign key."""

@@ -16,6 +16,7 @@ from attrs import field, frozen, validators
 from numpy.typing import NDArray
 
 from plurel.config import Choices, Draws, Within
+from plurel.config.params import MOST_LAYERS, MOST_WIDTH
 from plurel_scm.encoders import (
     Encoder,
     draw_embeddings,
@@ -112,9 +113,9 @@ class Mlp:
         clipped: whether hidden layers are clipped to +-1e6 and encodings to +-1e4.
     """
 
-    num_layers: Choices = field(factory=default_layers, validator=Draws(2, integers=True))
+    num_layers: Choices = field(factory=default_layers, validator=Draws(2, MOST_LAYERS, integers=True))
     weight_density: Choices = field(factory=default_density, validator=Draws(0, 1, above=True))
-    hidden: int = field(default=32, validator=Within(1, integers=True))
+    hidden: int = field(default=32, validator=Within(1, MOST_WIDTH, integers=True))
     log_scale: Choices = field(factory=default_log_scale, validator=Draws(-MOST_LOG_SCALE, MOST_LOG_SCALE))
     clipped: bool = field(default=True, validator=validators.instance_of(bool))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from plurel.config.problems import shown
+
 if TYPE_CHECKING:
     from cyclopts import Token
 
@@ -19,4 +21,4 @@ def whole(_: type, tokens: Sequence[Token]) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"expected a whole number, got {text!r}") from None
+        raise ValueError(f"expected a whole number, got {shown(text)}") from None

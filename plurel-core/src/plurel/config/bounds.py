@@ -115,13 +115,20 @@ class Within(Bounds):
 
 
 def hint(value: object) -> str:
-    """What to say of a number that is a string."""
+    """What to say of a number that is a string: how the number is written, in every form of a config."""
+    if not isinstance(value, str):
+        return ""
     try:
-        if isinstance(value, str) and math.isfinite(float(value)):
-            return " (a string: YAML reads 1e-3 as one, write 1.0e-3)"
+        number = float(value)
     except ValueError:
-        pass
-    return ""
+        return ""
+    if not math.isfinite(number):
+        return ""
+    digits = value.strip().removeprefix("-")
+    mantissa, e, exponent = repr(number).partition("e")
+    # YAML takes an exponent after a point only, and with its sign: it reads 1e9 and 1.0e9 as strings.
+    real = f"{mantissa}.0{e}{exponent}" if e and "." not in mantissa else repr(number)
+    return f" (a string; the number is written {value.strip() if digits.isdecimal() else real})"
 
 
 @frozen

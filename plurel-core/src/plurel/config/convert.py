@@ -10,7 +10,7 @@ import datetime as dt
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 
@@ -20,6 +20,7 @@ from plurel.config.choices import unstructure as unstructure
 from plurel.config.plain import moment_text
 from plurel.config.problems import PairError, joined, shown, unknown_key
 from plurel.errors import ConfigError
+from plurel.plugins.entries import closest
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -68,6 +69,7 @@ def _converter() -> Converter:
     converter.register_structure_hook_factory(attrs.has, lambda cls: _class_hook(cls, converter))
     for scalar, (accepted, words) in _SCALARS.items():
         converter.register_structure_hook(scalar, _scalar_hook(scalar, accepted, words))
+    converter.register_structure_hook_func(_is_literal, _one_of)
     converter.register_structure_hook(Choices, lambda data, _: as_choices(data))
     return converter
 
@@ -168,6 +170,20 @@ def _scalar_hook(scalar: type, accepted: tuple[type, ...], words: str) -> Callab
         raise ConfigError(f"this is {words}, got {shown(data)}{hint(data)}")
 
     return hook
+
+
+def _is_literal(kind: Any) -> bool:
+    origin: Any = get_origin(kind)
+    return origin is Literal
+
+
+def _one_of(data: Any, literal: Any) -> Any:
+    for member in get_args(literal):
+        if type(data) is type(member) and data == member:
+            return member
+    known = list(map(str, get_args(literal)))
+    near = closest(data, known) if isinstance(data, str) else ""
+    raise ConfigError(f"this is one of {', '.join(known)}; got {shown(data)}{near}")
 
 
 def _converted(data: Any, scalar: type) -> Any:

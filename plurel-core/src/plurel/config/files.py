@@ -188,8 +188,12 @@ def parse_toml(text: str) -> Any:
 
 
 def _reason(error: BaseException) -> str:
-    """What a parser says, on one line; too deep a nesting in words."""
-    return "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
+    """What a parser says, on one line; what Python itself refuses in words of ours."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if "integer string conversion" in str(error):
+        return "it holds an integer of thousands of digits; the integers of a config have 64 bits"
+    return " ".join(str(error).split())
 
 
 _FORMS: Mapping[str, tuple[Callable[[str], Any], Callable[[Any], str]]] = {

@@ -26,6 +26,7 @@ MOST_LEVELS = 64
 MOST_CLUSTERS = 1024
 MOST_LAYERS = 256
 MOST_WIDTH = 4096
+LEAST_DENSITY = 0.01
 """Sizes beyond which a config is a mistake: work on it would end for want of memory or never."""
 
 
@@ -192,8 +193,8 @@ class SCMParams:
         source_gen_type_choices: series of a node without inputs.
         source_beta_alpha_choices: first shape of a beta source.
         source_beta_beta_choices: second shape of it.
-        propagation_mode_choices: how a table's nodes are typed: `type_eager`, each as its column; `type_lazy`,
-            all as numbers, which are cut into labels afterwards.
+        propagation_mode_choices: how a table's nodes are typed: `type_eager`, each as its column;
+            `type_lazy`, all as numbers, which are cut into labels afterwards.
         cat_label_permute_prob_choices: chance that a lazily cut column's labels are permuted.
         cat_label_reverse_prob_choices: chance that such labels are reversed.
         propagate_batch_size: accepted, and ignored with a warning by `resolve`: blocks have one size.
@@ -211,7 +212,7 @@ class SCMParams:
         "random_cauchy",
         kind="layouts",
     )
-    scm_col_node_perc_choices: Choices = _choices("range", 0.3, 0.9, within=Draws(0, above=True))
+    scm_col_node_perc_choices: Choices = _choices("range", 0.3, 0.9, within=Draws(LEAST_DENSITY))
     num_categories_choices: Choices = _choices("range", 2, 10, within=Draws(1, MOST_LABELS, integers=True))
     col_stype_choices: Choices = _words("categorical", "numerical")
     initialization_choices: Choices = contributions(

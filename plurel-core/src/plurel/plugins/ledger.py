@@ -6,7 +6,6 @@ plugins are loaded (`plurel.plugins.loading`), choosing and drawing (`plurel.con
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -18,7 +17,7 @@ from attrs import field, frozen
 from plurel import _siblings
 from plurel.errors import AmbiguousNameError, NotInstalledError, PluginError, PluginWarning, UnknownNameError
 from plurel.plugins.entries import CHOOSES, Entry, PluginRow, closest, normalized, singular
-from plurel.plugins.loading import load_plugins
+from plurel.plugins.loading import is_on, load_plugins
 from plurel.plugins.records import RECORDS
 
 
@@ -60,8 +59,9 @@ class Ledger:
 
         Raises:
             PluginError: under `PLUREL_STRICT_PLUGINS=1` for the first plugin that does not work.
+            RequestError: where such a switch is neither 1 nor 0.
         """
-        strict = os.environ.get("PLUREL_STRICT_PLUGINS", "") not in ("", "0")
+        strict = is_on("PLUREL_STRICT_PLUGINS")
         rows = load_plugins()
         for row in rows:
             if strict and row.status in ("failed", "incompatible"):

@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 import pluggy
 
+from plurel.errors import RequestError
 from plurel.plugins import hookspecs
 from plurel.plugins.entries import Entry, PluginRow, Stage, Status, closest, normalized, reason, singular
 from plurel.plugins.records import RECORDS, Contribution
@@ -27,7 +28,12 @@ CORE = "plurel-core"
 
 
 def load_plugins() -> list[PluginRow]:
-    """A row for every plugin that is installed, loaded as the environment allows."""
+    """A row for every plugin that is installed, loaded as the environment allows.
+
+    Raises:
+        RequestError: where `PLUREL_NO_PLUGINS` is neither 1 nor 0.
+    """
+    none = is_on("PLUREL_NO_PLUGINS")
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     rows = []
@@ -41,7 +47,7 @@ def load_plugins() -> list[PluginRow]:
                 rows.append(attrs.evolve(blank, status="failed", stage="import", reason=words))
                 continue
             for point in sorted(points, key=lambda point: (point.name, point.value)):
-                rows.append(_load(attrs.evolve(blank, name=point.name), point, manager))
+                rows.append(_load(attrs.evolve(blank, name=point.name), point, manager, none=none))
     return _refuse_repeats(rows)
 
 
@@ -62,9 +68,11 @@ def _distributions() -> dict[str, metadata.Distribution]:
     return found
 
 
-def _load(row: PluginRow, point: metadata.EntryPoint, manager: pluggy.PluginManager) -> PluginRow:
+def _load(
+    row: PluginRow, point: metadata.EntryPoint, manager: pluggy.PluginManager, *, none: bool
+) -> PluginRow:
     """The row filled in; nothing that the plugin raises gets out, and a blocked one is not imported."""
-    blocked = _blocked(row)
+    blocked = _blocked(row, none=none)
     if blocked:
         return attrs.evolve(row, status="blocked", reason=blocked)
     stage: Stage = "import"
@@ -89,18 +97,30 @@ def _load(row: PluginRow, point: metadata.EntryPoint, manager: pluggy.PluginMana
     return attrs.evolve(row, reason=remark, contributions=tuple(entries))
 
 
-def _blocked(row: PluginRow) -> str:
+def _blocked(row: PluginRow, *, none: bool) -> str:
     """Why the environment blocks a plugin, empty if it does not."""
     if row.dist == CORE:
         return ""
     ids = {row.dist, row.id}
-    if os.environ.get("PLUREL_NO_PLUGINS", "") not in ("", "0"):
+    if none:
         return "PLUREL_NO_PLUGINS is set"
     if ids & _listed("PLUREL_DISABLE_PLUGINS"):
         return "listed in PLUREL_DISABLE_PLUGINS"
     if os.environ.get("PLUREL_PLUGINS", "").strip() and not ids & _listed("PLUREL_PLUGINS"):
         return "not listed in PLUREL_PLUGINS"
     return ""
+
+
+def is_on(variable: str) -> bool:
+    """Whether the environment sets a switch.
+
+    Raises:
+        RequestError: for a value that is none of a switch.
+    """
+    value = os.environ.get(variable, "").strip()
+    if value not in ("", "0", "1"):
+        raise RequestError(f"{variable} is 1 (on) or 0 (off) in the environment, got {value!r}")
+    return value == "1"
 
 
 def _listed(variable: str) -> set[str]:
