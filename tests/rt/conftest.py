@@ -238,7 +238,7 @@ def recipe(shop_store: Path, tmp_path: Path) -> Recipe:
         name="test",
         stores=(str(shop_store),),
         model={"name": "rt-plurel", "dim": 16, "depth": 2, "heads": 2, "ff": 32},
-        context=ContextParams(length=48, width=8),
+        context=ContextParams(length=96, width=8),
         batch_size=8,
         steps=6,
         lr=5e-3,

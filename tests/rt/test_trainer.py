@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from plurel.errors import ConfigError
 from plurel.plugins import Entry, Ledger, get_ledger
 from plurel_rt import trainer
-from plurel_rt.batch import TensorBatch
+from plurel_rt.batch import TensorBatch, from_sampler
 from plurel_rt.checkpoint import (
     CheckpointError,
     checkpoint_dir,
@@ -62,6 +62,24 @@ def assert_equal_states(a: Any, b: Any, at: str = "state") -> None:
             assert_equal_states(x, y, f"{at}[{index}]")
     else:
         assert a == b, at
+
+
+@pytest.mark.parametrize(
+    ("length", "device", "groups"), [(80, "cpu", False), (81, "cpu", True), (81, "meta", False)]
+)
+def test_groups_are_planned_for_long_contexts_on_a_cpu(
+    recipe: Recipe, length: int, device: str, groups: bool
+) -> None:
+    asked = resolve_stores(evolve(recipe, context=ContextParams(length=length), eval_every=1))
+    start = prepare(asked, None, 0, 1, torch.device(device))
+    assert start.held_out is not None
+    for sampler in (start.train_data, start.held_out):
+        batch = sampler.batch([0, 1])
+        assert (batch.attention is not None) == groups
+        tensors = from_sampler(batch)
+        with torch.no_grad():
+            losses, by_masks = start.model(tensors), start.model(evolve(tensors, attention=None))
+        torch.testing.assert_close(losses, by_masks, rtol=1e-5, atol=1e-6)
 
 
 def test_the_loss_falls(recipe: Recipe) -> None:
@@ -290,7 +308,7 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_again(recipe:
     [
         ({"seed": 1}, r"seed = 0 and cannot go on with 1;.*@ \$\.seed"),
         ({"targets": ("tasks",)}, r"@ \$\.targets"),
-        ({"context": ContextParams(length=49, width=8)}, r"context\.length = 48 .*@ \$\.context\.length"),
+        ({"context": ContextParams(length=49, width=8)}, r"context\.length = 96 .*@ \$\.context\.length"),
         ({"model": {"name": "rt-plurel", "dim": 8, "depth": 2, "heads": 2, "ff": 32}}, r"@ \$\.model\.dim"),
         ({"lr": 1.0, "clip": 9.0}, r"@ \$\.lr"),
     ],

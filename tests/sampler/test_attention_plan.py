@@ -153,6 +153,7 @@ def test_a_batch_brings_the_plan_of_its_arrays(shop_store: Store) -> None:
             num_threads=threads,
         )
         for batch in sampler.batches():
+            assert batch.attention is not None
             again = plan_attention(batch.column, batch.row, batch.links)
             for name in AttentionPlan.__slots__:
                 assert np.array_equal(getattr(batch.attention, name), getattr(again, name)), name
@@ -160,9 +161,25 @@ def test_a_batch_brings_the_plan_of_its_arrays(shop_store: Store) -> None:
             assert set(planned(again)) == visible(batch.column, batch.row, batch.links)
 
 
+def test_a_batch_brings_no_plan_where_none_is_asked_for(shop_store: Store) -> None:
+    targets = [Target(0, "task", "again")]
+    with_plan, without = (
+        Sampler([shop_store], targets, ContextConfig(48, 4), embedder="hashed", shuffle=False, plan=plan)
+        for plan in (True, False)
+    )
+    planned_batch, batch = with_plan.batch([3, 5]), without.batch([3, 5])
+    assert batch.attention is None
+    assert planned_batch.attention is not None
+    assert np.array_equal(batch.node, planned_batch.node)
+    wrong: Any = "no"
+    with pytest.raises(ContextError, match="plan is 'no'; expected bool"):
+        Sampler([shop_store], targets, embedder="hashed", plan=wrong)
+
+
 def test_a_batch_of_nothing_has_an_empty_plan(shop_store: Store) -> None:
     sampler = Sampler([shop_store], [Target(0, "task", "again")], embedder="hashed", shuffle=False)
     plan = sampler.batch([]).attention
+    assert plan is not None
     assert plan.buckets.shape == (0, 4)
     assert plan.key_start.shape == (3, 1)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from plurel_rt.recipe import Recipe, load_recipe
     from plurel_rt.trainer import pretrain
 
-SAMPLER_ABI = 2
+SAMPLER_ABI = 3
 """The store and sampler interface (`plurel_sampler.ABI`) that this version needs."""
 
 _HOME = {

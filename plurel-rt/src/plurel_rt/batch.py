@@ -67,9 +67,9 @@ class TensorBatch:
         texts: `[U, W]` float embeddings of the batch's distinct texts.
         label_encoding: `[B]` int64 encoding of each sequence's target.
         targets: the true values, N = B, in sequence order.
-        attention: which cells see which as groups, in numbers of the cells without padding, where the device
-            attends by groups (a CPU); None where it attends by masks, which follow from `column`, `row` and
-            `links` (the sampler has planned all the same).
+        attention: which cells see which as groups, in numbers of the cells without padding, where the sampler
+            planned that and the device attends by groups (a CPU); None where it attends by masks, which
+            follow from `column`, `row` and `links` (`plurel_rt.attention.by_groups`).
     """
 
     value: Tensor

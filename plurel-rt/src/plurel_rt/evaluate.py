@@ -22,6 +22,7 @@ from torch import nn
 
 from plurel.errors import RequestError, UnknownNameError
 from plurel_rt import baselines
+from plurel_rt.attention import by_groups
 from plurel_rt.batch import from_sampler
 from plurel_rt.checkpoint import CheckpointError, CheckpointInfo, load_model
 from plurel_rt.embedders import check_embedder, shared_embedder
@@ -180,7 +181,8 @@ def predict_task(
             are not finite.
     """
     check_embedder(info.embedder, shared_embedder([store], info.embedder["name"]), "the checkpoint")
-    draws = [_context_draw(info, store, task, rows, seed) for seed in range(rows.contexts)]
+    device = next(model.parameters()).device
+    draws = [_context_draw(info, store, task, rows, seed, device) for seed in range(rows.contexts)]
     steps = sum(sampler.num_batches for sampler in draws)
     with on_progress(f"predicting {task}", steps) if on_progress else nullcontext() as bar:
         found = [_predict(model, sampler, bar) for sampler in draws]
@@ -197,7 +199,9 @@ def predict_task(
     )
 
 
-def _context_draw(info: CheckpointInfo, store: Store, task: str, rows: Rows, seed: int) -> Sampler:
+def _context_draw(
+    info: CheckpointInfo, store: Store, task: str, rows: Rows, seed: int, device: torch.device
+) -> Sampler:
     from plurel_sampler import ContextConfig, Sampler, Target
 
     return Sampler(
@@ -209,6 +213,7 @@ def _context_draw(info: CheckpointInfo, store: Store, task: str, rows: Rows, see
         batch_size=rows.batch_size,
         shuffle=False,
         limit=rows.limit,
+        plan=by_groups(device, info.context["length"]),
     )
 
 

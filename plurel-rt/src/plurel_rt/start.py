@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from attrs import frozen
 from torch import nn
 
@@ -18,6 +19,7 @@ from plurel.config.convert import structure, unstructure
 from plurel.errors import ConfigError
 from plurel.plugins import canonical, get_ledger, provenance, used
 from plurel.seeding import Stream
+from plurel_rt.attention import by_groups
 from plurel_rt.checkpoint import (
     CheckpointInfo,
     check_contributions,
@@ -37,6 +39,8 @@ from plurel_rt.targets import choose_targets
 if TYPE_CHECKING:
     from plurel_sampler import Sampler, Store, Target
     from plurel_sampler.records import Split
+
+CPU = torch.device("cpu")
 
 
 @frozen(kw_only=True, eq=False)
@@ -68,7 +72,9 @@ class Start:
     state: dict[str, Any] | None
 
 
-def prepare(recipe: Recipe, checkpoint: Path | None, rank: int, ranks: int) -> Start:
+def prepare(
+    recipe: Recipe, checkpoint: Path | None, rank: int, ranks: int, device: torch.device = CPU
+) -> Start:
     """Opens what a run needs.
 
     Args:
@@ -76,6 +82,7 @@ def prepare(recipe: Recipe, checkpoint: Path | None, rank: int, ranks: int) -> S
         checkpoint: from which the run goes on.
         rank: this process.
         ranks: how many there are.
+        device: where the model will be.
 
     Raises:
         plurel.errors.ConfigError: the recipe asks for what its stores do not hold, is not that of the run
@@ -108,8 +115,10 @@ def prepare(recipe: Recipe, checkpoint: Path | None, rank: int, ranks: int) -> S
     elif recipe.init:
         _load_initial(model, Path(recipe.init), embedder)
 
+    plan = by_groups(device, recipe.context.length)
+
     def sampler(split: Split) -> Sampler:
-        return _sampler(recipe, stores, targets, embedder["name"], split, batch_size, rank, ranks)
+        return _sampler(recipe, stores, targets, embedder["name"], split, batch_size, rank, ranks, plan)
 
     return Start(
         recipe=recipe,
@@ -192,6 +201,7 @@ def _sampler(
     batch_size: int,
     rank: int,
     ranks: int,
+    plan: bool,
 ) -> Sampler:
     from plurel_sampler import ContextConfig, Sampler
 
@@ -207,5 +217,6 @@ def _sampler(
         num_threads=recipe.threads or None,
         shuffle=split == "train",
         balance=recipe.balance,
+        plan=plan,
         limit=None if split == "train" else recipe.eval_limit,
     )

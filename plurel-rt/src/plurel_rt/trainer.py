@@ -138,7 +138,7 @@ def pretrain(
     def begin() -> Start:
         checkpoint = where_to_resume(resume) if resume else None
         check_room(out, checkpoint, overwrite=overwrite)
-        return prepare(recipe, checkpoint, rank, ranks)
+        return prepare(recipe, checkpoint, rank, ranks, accelerator.device)
 
     with ExitStack() as stack:
         stack.enter_context(others_alive(f"`--resume {out}` goes on from its last checkpoint, if it has one"))

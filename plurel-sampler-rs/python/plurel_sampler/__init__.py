@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-ABI: int = 2
+ABI: int = 3
 """Of stores and batches as other distributions use them; raised with every change that would break one."""
 
 __all__ = [

@@ -61,7 +61,7 @@ class Batch:
         position: ``[B] i64`` position in the epoch; from `stream`, counted on through the epochs.
         target: ``[B] i32`` index into the sampler's targets.
         target_row: ``[B] i64`` row of the target in its table (a task: among the label rows of all splits).
-        attention: Which cells see which, as groups in buckets.
+        attention: Which cells see which, as groups in buckets; None from a sampler that was told not to plan.
         next_position: Where to start again after this batch, with any number of ranks.
     """
 
@@ -85,7 +85,7 @@ class Batch:
     position: NDArray[np.int64]
     target: NDArray[np.int32]
     target_row: NDArray[np.int64]
-    attention: AttentionPlan
+    attention: AttentionPlan | None
     next_position: int
 
     def __len__(self) -> int:
@@ -131,6 +131,7 @@ class Sampler:
         balance: Training meets all targets equally often ("uniform") or as often as they have rows
             ("proportional").
         limit: At most that many rows a target, evenly spread over its rows.
+        plan: Whether batches bring a plan of their attention, which a model on a CPU may follow.
 
     Raises:
         ContextError: An argument is of another type or out of its range; the stores do not have what was
@@ -152,6 +153,7 @@ class Sampler:
         shuffle: bool = True,
         balance: Literal["uniform", "proportional"] = "uniform",
         limit: int | None = None,
+        plan: bool = True,
     ) -> None:
         check("stores", stores, Sequence[Store], ContextError)
         check("targets", targets, Sequence[Target], ContextError)
@@ -159,6 +161,7 @@ class Sampler:
         check("embedder", embedder, str, ContextError)
         check("split", split, Split, ContextError)
         check("shuffle", shuffle, bool, ContextError)
+        check("plan", plan, bool, ContextError)
         check("balance", balance, Literal["uniform", "proportional"], ContextError)
         _check_whole("batch_size", batch_size, 1, MOST_SEQUENCES)
         _check_whole("world_size", world_size, 1, 2**32)
@@ -188,6 +191,7 @@ class Sampler:
             balance=balance,
             limit=limit,
             num_threads=num_threads,
+            plan=plan,
         )
         if len(self._native) == 0:
             names = ", ".join(target.name for target in targets) or "none given"
@@ -306,7 +310,8 @@ class Sampler:
 
     def _batch(self, positions: NDArray[np.uint64], epoch: int | None, end: int | None) -> Batch:
         arrays = self._native.batch(positions, epoch)
-        attention = AttentionPlan(**arrays.pop("attention"))
+        planned = arrays.pop("attention")
+        attention = None if planned is None else AttentionPlan(**planned)
         last = int(positions[-1]) - self.rank + self.world_size if len(positions) else 0
         return Batch(**arrays, attention=attention, next_position=last if end is None else min(last, end))
 

@@ -40,7 +40,8 @@ pub struct Batch {
     pub position: Vec<i64>,
     pub target: Vec<i32>,
     pub target_row: Vec<i64>,
-    pub attention: AttentionPlan,
+    /// Where the sampler was asked to plan.
+    pub attention: Option<AttentionPlan>,
 }
 
 /// A store among those of a sampler.
@@ -112,8 +113,9 @@ impl Batch {
         }
     }
 
-    /// Puts sequences into arrays; `position` and `target` are left to the sampler.
-    pub fn of(members: &[Member], sequences: &[Sequence], length: usize) -> Result<Self> {
+    /// Puts sequences into arrays, and plans their attention where asked to; `position` and `target` are left to the
+    /// sampler.
+    pub fn of(members: &[Member], sequences: &[Sequence], length: usize, plan: bool) -> Result<Self> {
         let width = members.first().map_or(0, |member| member.embeddings.width);
         let mut batch = Batch::padded(sequences.len(), length, width);
         let mut texts = TextBlock::default();
@@ -129,7 +131,9 @@ impl Batch {
             }
         }
         batch.texts = texts.vectors;
-        batch.attention = AttentionPlan::of(length, &batch.column, &batch.row, &batch.links)?;
+        if plan {
+            batch.attention = Some(AttentionPlan::of(length, &batch.column, &batch.row, &batch.links)?);
+        }
         Ok(batch)
     }
 

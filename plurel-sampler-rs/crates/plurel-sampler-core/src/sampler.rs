@@ -34,6 +34,8 @@ pub struct SamplerSpec {
     pub limit: Option<usize>,
     /// `None`: as many as there are processors.
     pub num_threads: Option<usize>,
+    /// Whether batches bring a plan of their attention.
+    pub plan: bool,
 }
 
 /// In which order positions are counted.
@@ -109,7 +111,7 @@ impl Sampler {
             })
             .collect::<Result<_>>()
         })?;
-        let mut batch = self.pool.install(|| Batch::of(&self.members, &sequences, length))?;
+        let mut batch = self.pool.install(|| Batch::of(&self.members, &sequences, length, self.spec.plan))?;
         for (line, (slot, &position)) in slots.iter().zip(positions).enumerate() {
             batch.position[line] = position as i64;
             batch.target[line] = slot.target as i32;

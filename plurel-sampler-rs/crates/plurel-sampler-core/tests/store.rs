@@ -82,6 +82,7 @@ fn sampler(store: Store, threads: usize) -> Result<Sampler> {
         balance: Balance::Uniform,
         limit: None,
         num_threads: Some(threads),
+        plan: true,
     };
     Sampler::new(&[Arc::new(store)], spec)
 }

@@ -21,7 +21,7 @@ pub struct Sampler(CoreSampler);
 #[pymethods]
 impl Sampler {
     #[new]
-    #[pyo3(signature = (stores, targets, *, length, width, children, labels, seed, embedder, split, balance, limit, num_threads))]
+    #[pyo3(signature = (stores, targets, *, length, width, children, labels, seed, embedder, split, balance, limit, num_threads, plan=true))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
@@ -37,6 +37,7 @@ impl Sampler {
         balance: &str,
         limit: Option<usize>,
         num_threads: Option<usize>,
+        plan: bool,
     ) -> PyResult<Self> {
         let stores: Vec<_> = stores.iter().map(|store| Arc::clone(&store.0)).collect();
         let raised = |error: Error| to_python(py, error);
@@ -54,6 +55,7 @@ impl Sampler {
             balance: choice(Error::context, "balance", balance).map_err(raised)?,
             limit,
             num_threads,
+            plan,
         };
         Ok(Sampler(detached(py, || CoreSampler::new(&stores, spec))?))
     }
@@ -138,6 +140,6 @@ fn arrays(py: Python<'_>, batch: Batch) -> PyResult<Bound<'_, PyDict>> {
     set(&out, "position", batch.position, None)?;
     set(&out, "target", batch.target, None)?;
     set(&out, "target_row", batch.target_row, None)?;
-    out.set_item("attention", plan(py, batch.attention)?)?;
+    out.set_item("attention", batch.attention.map(|attention| plan(py, attention)).transpose()?)?;
     Ok(out)
 }
