@@ -85,6 +85,7 @@ def check_rust(session: nox.Session) -> None:
     version = f"{found[1]}.{found[2]}"
     if version_key(version) < version_key(wanted):
         session.error(f"{cargo} is version {version}; plurel needs Rust {wanted}. {MAKE_RUST_GOOD}")
+    session.log("The Rust parts come with what is installed next: their first build takes 2 to 4 minutes.")
 
 
 def version_key(version: str) -> tuple[int, ...]:

@@ -296,6 +296,11 @@ def test_set_replaces_values_by_path() -> None:
     [
         ("val_split", "an assignment is path=value, got 'val_split'"),
         ("=3", "an assignment is path=value"),
+        (
+            "scm_params.activation_choices.value[0]=relu",
+            r"a list is set whole, as in scm_params.activation_choices.value=\[...\] @ \$.scm_params.act",
+        ),
+        ("scm_params.activation_choices.value.0=relu", r"a list is set whole"),
         ("database_param.x=3", r"unknown key 'database_param'; closest: database_params @ \$"),
         ("database_params.num_table_choices=3", r"closest: num_tables_choices @ \$.database_params"),
         ("val_split.x=3", r"a value without keys, so 'x' leads nowhere @ \$.val_split"),

@@ -46,8 +46,17 @@ def assign(data: dict[str, Any], assignment: str) -> None:
 
 
 def _key(here: Any, key: str, walked: str) -> str:
+    name = key.partition("[")[0]
+    if isinstance(here, list):
+        raise _whole(walked)
+    if isinstance(here, dict) and name != key and isinstance(here.get(name), list):
+        raise _whole(f"{walked}.{name}")
     if not isinstance(here, dict):
         raise ConfigError(f"this is a value without keys, so {key!r} leads nowhere", walked)
     if key not in here:
         raise unknown_key(key, here, walked)
     return key
+
+
+def _whole(path: str) -> ConfigError:
+    return ConfigError(f"a list is set whole, as in {path.removeprefix('.')}=[...]", path)

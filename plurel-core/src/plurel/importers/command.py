@@ -53,7 +53,7 @@ def _say(say: Reporter, directory: DatabaseDirectory, facts: dict[str, Any]) -> 
         f"{directory.name} in {directory.path}",
         ["table", "rows", "primary key", "time column"],
         [
-            (name, rows.get(name), table.primary_key, table.time_column)
+            (name, _count(rows.get(name)), table.primary_key, table.time_column)
             for name, table in directory.tables.items()
         ],
     )
@@ -67,12 +67,16 @@ def _say(say: Reporter, directory: DatabaseDirectory, facts: dict[str, Any]) -> 
                 (
                     f"{key['table']}.{key['column']}",
                     key["parent"],
-                    key["rows"],
-                    key["null"],
-                    key["unresolved"],
+                    _count(key["rows"]),
+                    _count(key["null"]),
+                    _count(key["unresolved"]),
                 )
                 for key in keys
             ],
         )
     say.result("")
     say.result(f"tasks: {', '.join(directory.tasks) or 'none'}")
+
+
+def _count(rows: int | None) -> str | None:
+    return None if rows is None else f"{rows:,}"
