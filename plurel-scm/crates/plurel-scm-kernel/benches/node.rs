@@ -11,7 +11,7 @@ use plurel_scm_kernel::aggregation::Aggregation;
 use plurel_scm_kernel::encoders::Column;
 use plurel_scm_kernel::node::{Block, Node, ParentRows, Values};
 use plurel_scm_kernel::vector::Path;
-use support::{Description, knots};
+use support::{Draft, knots};
 
 const ROWS: usize = 4_096;
 const DIM: usize = 32;
@@ -20,12 +20,12 @@ const CALLS: usize = 20;
 
 /// A node of two numbers and a label, hidden layers of one activation, three matrices a network.
 fn node(activation: usize, aggregation: usize) -> Node {
-    let mut it = Description::new(DIM, aggregation, 3, 1);
+    let mut it = Draft::new(DIM, aggregation, 3, 1);
     for labels in [0, 0, 5] {
         it.encoder(labels, 0.5, DIM, &[activation; 2]);
     }
     it.decoder(5, DIM, &[activation; 2]);
-    Node::new(Path::available()[0], &it.words, &it.numbers, &knots(DIM)).expect("a description of a node")
+    Node::new(Path::available()[0], it.description(), &knots(DIM)).expect("a description of a node")
 }
 
 fn nanoseconds(path: Path, node: &Node) -> f64 {

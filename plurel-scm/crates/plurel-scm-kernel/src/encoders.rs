@@ -4,7 +4,7 @@
 //! weighted, then cut. Not here: noise and what is decoded (`node`).
 
 use crate::aggregation::Aggregation;
-use crate::description::Reader;
+use crate::description::Description;
 use crate::error::Error;
 use crate::lanes::{LANES, Lanes, panel};
 use crate::network::{Matrix, Network, Scratch};
@@ -76,14 +76,14 @@ impl Encoders {
     ///
     /// # Errors
     /// Where the description is not one of encoders.
-    pub fn read(path: Path, reader: &mut Reader<'_>) -> Result<Encoders, Error> {
-        let dim = reader.size("dimensions")?;
-        let number = reader.word()?;
+    pub fn read(path: Path, description: &mut Description<'_>) -> Result<Encoders, Error> {
+        let dim = description.size("dimensions")?;
+        let number = description.word()?;
         let aggregation =
             Aggregation::numbered(number).ok_or_else(|| Error(format!("there is no aggregation number {number}")))?;
         let mut buffer = Vec::new();
-        let encoders = (0..reader.size("inputs")?)
-            .map(|_| Encoder::read(path, reader, dim, &mut buffer))
+        let encoders = (0..description.size("inputs")?)
+            .map(|_| Encoder::read(path, description, dim, &mut buffer))
             .collect::<Result<_, _>>()?;
         Ok(Encoders { dim, aggregation, encoders, buffer })
     }
@@ -164,9 +164,14 @@ impl Encoders {
 }
 
 impl Encoder {
-    fn read(path: Path, reader: &mut Reader<'_>, dim: usize, buffer: &mut Vec<f32>) -> Result<Encoder, Error> {
-        let labels = reader.count("labels")?;
-        let (weight, limit) = (reader.number()?, reader.number()?);
+    fn read(
+        path: Path,
+        description: &mut Description<'_>,
+        dim: usize,
+        buffer: &mut Vec<f32>,
+    ) -> Result<Encoder, Error> {
+        let labels = description.count("labels")?;
+        let (weight, limit) = (description.scalar()?, description.scalar()?);
         let weighted = |weights: &[f32]| weights.iter().map(|x| x * weight).collect::<Vec<_>>();
         let of_dim = |network: Network| match network.outputs() {
             outputs if outputs == dim => Ok(network),
@@ -174,7 +179,7 @@ impl Encoder {
         };
         if labels == 0 {
             let start = buffer.len();
-            let network = of_dim(Network::read(reader, 1, buffer, |last, _| Ok(weighted(last)))?)?;
+            let network = of_dim(Network::read(description, 1, buffer, |last, _| Ok(weighted(last)))?)?;
             if !network.ignores_input(buffer) {
                 return Ok(Encoder { kind: Kind::Number(network), limit });
             }
@@ -182,9 +187,9 @@ impl Encoder {
             buffer.truncate(start);
             return Ok(Encoder { kind: Kind::Constant(Matrix::stored(&vector, 1, buffer)), limit });
         }
-        let embeddings = reader.matrix(labels, dim)?;
+        let embeddings = description.embeddings(labels, dim)?;
         let mut own = Vec::new();
-        let network = of_dim(Network::read(reader, dim, &mut own, |last, _| Ok(last.to_vec()))?)?;
+        let network = of_dim(Network::read(description, dim, &mut own, |last, _| Ok(last.to_vec()))?)?;
         let table = weighted(&network.rows(path, &own, embeddings, dim));
         Ok(Encoder { kind: Kind::Label { table: Matrix::stored(&table, labels, buffer), labels }, limit })
     }

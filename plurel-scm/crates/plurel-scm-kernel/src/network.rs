@@ -4,7 +4,7 @@
 //! are drawn, and what they encode or decode (`node`).
 
 use crate::activation::{Activation, Range, Sine};
-use crate::description::Reader;
+use crate::description::Description;
 use crate::error::Error;
 use crate::lanes::{LANES, Lanes, panel};
 use crate::vector::Path;
@@ -73,23 +73,23 @@ impl Scratch {
 impl Network {
     /// Reads a network; `finish` makes of its last weights those that are kept.
     pub(crate) fn read(
-        reader: &mut Reader<'_>,
+        description: &mut Description<'_>,
         inputs: usize,
         buffer: &mut Vec<f32>,
         finish: impl FnOnce(&[f32], usize) -> Result<Vec<f32>, Error>,
     ) -> Result<Network, Error> {
         let mut hidden = Vec::new();
         let mut inputs = inputs;
-        for _ in 0..reader.count("hidden layers")? {
-            let width = reader.size("outputs of a layer")?;
-            let activation = Self::read_activation(reader)?;
-            let matrix = Matrix::stored(reader.matrix(inputs, width)?, inputs, buffer);
-            let range = Range { scale: reader.number()?, limit: reader.number()? };
+        for _ in 0..description.count("hidden layers")? {
+            let width = description.size("outputs of a layer")?;
+            let activation = Self::read_activation(description)?;
+            let matrix = Matrix::stored(description.matrix(inputs, width)?, inputs, buffer);
+            let range = Range { scale: description.scalar()?, limit: description.scalar()? };
             hidden.push(Hidden { matrix, activation, range });
             inputs = width;
         }
-        let outputs = reader.size("outputs")?;
-        let last = finish(reader.matrix(inputs, outputs)?, outputs)?;
+        let outputs = description.size("outputs")?;
+        let last = finish(description.matrix(inputs, outputs)?, outputs)?;
         Ok(Network { hidden, last: Matrix::stored(&last, inputs, buffer) })
     }
 
@@ -98,16 +98,20 @@ impl Network {
         Network { hidden: Vec::new(), last: Matrix::stored(weights, inputs, buffer) }
     }
 
-    fn read_activation(reader: &mut Reader<'_>) -> Result<Activation, Error> {
-        let number = reader.word()?;
+    fn read_activation(description: &mut Description<'_>) -> Result<Activation, Error> {
+        let number = description.word()?;
         if number < Activation::NAMES.len() {
             return Ok(Activation::numbered(number).expect("a number below their count"));
         }
         let terms = number - Activation::NAMES.len();
-        let read = |reader: &mut Reader<'_>| {
-            Ok(Sine { amplitude: reader.number()?, frequency: reader.number()?, phase: reader.number()? })
+        let read = |description: &mut Description<'_>| {
+            Ok(Sine {
+                amplitude: description.scalar()?,
+                frequency: description.scalar()?,
+                phase: description.scalar()?,
+            })
         };
-        (0..terms).map(|_| read(reader)).collect::<Result<_, _>>().map(Activation::RandomSines)
+        (0..terms).map(|_| read(description)).collect::<Result<_, _>>().map(Activation::RandomSines)
     }
 
     /// Width of the widest layer.

@@ -5,7 +5,7 @@
 //! block, micro-block by micro-block, so that all that is computed with stays in the nearest cache. Not here: how the
 //! encoders work (`encoders`), and where the weights come from.
 
-use crate::description::Reader;
+use crate::description::Description;
 use crate::encoders::{Column, Encoders, Workspace};
 use crate::error::Error;
 use crate::lanes::LANES;
@@ -62,19 +62,19 @@ impl Node {
     ///
     /// # Errors
     /// Where the description is not one of a node, or the quantiles are not 4,097.
-    pub fn new(path: Path, words: &[u32], numbers: &[f32], knots: &[f32]) -> Result<Node, Error> {
+    pub fn new(path: Path, description: Description<'_>, knots: &[f32]) -> Result<Node, Error> {
         let wrong = || Error(format!("noise has {} quantiles, got {}", KNOTS + 1, knots.len()));
         let knots = Box::<[f32]>::from(knots).try_into().map_err(|_| wrong())?;
-        let mut reader = Reader::new(words, numbers);
-        let encoders = Encoders::read(path, &mut reader)?;
+        let mut description = description;
+        let encoders = Encoders::read(path, &mut description)?;
         let dim = encoders.dim();
-        let labels = reader.count("labels")?;
+        let labels = description.count("labels")?;
         let mut buffer = Vec::new();
         let decoder = if labels == 0 {
-            Network::read(&mut reader, dim, &mut buffer, |last, _| Ok(last.to_vec()))?
+            Network::read(&mut description, dim, &mut buffer, |last, _| Ok(last.to_vec()))?
         } else {
-            let embeddings = reader.matrix(labels, dim)?;
-            Network::read(&mut reader, dim, &mut buffer, |last, outputs| {
+            let embeddings = description.embeddings(labels, dim)?;
+            Network::read(&mut description, dim, &mut buffer, |last, outputs| {
                 if outputs == dim {
                     return Ok(scores(path, last, embeddings, dim));
                 }
@@ -84,7 +84,7 @@ impl Node {
         if labels == 0 && decoder.outputs() != 1 {
             return Err(Error(format!("a decoder of numbers has {} outputs, 1 is wanted", decoder.outputs())));
         }
-        reader.end()?;
+        description.end()?;
         Ok(Node { encoders, decoder, buffer, category: labels > 0, knots })
     }
 

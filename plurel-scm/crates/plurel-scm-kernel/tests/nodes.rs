@@ -4,12 +4,12 @@ mod support;
 
 use plurel_scm_kernel::activation::Activation;
 use plurel_scm_kernel::aggregation::Aggregation;
-use plurel_scm_kernel::description::Reader;
+use plurel_scm_kernel::description::Description;
 use plurel_scm_kernel::encoders::{Column, Encoders};
 use plurel_scm_kernel::node::{Block, Node, ParentRows, Values};
 use plurel_scm_kernel::philox::Words;
 use plurel_scm_kernel::vector::Path;
-use support::{Description, knots};
+use support::{Draft, knots};
 
 const ROWS: usize = 150;
 const PARENT_ROWS: usize = 40;
@@ -30,8 +30,8 @@ fn numbers() -> Vec<f32> {
 }
 
 /// The bits of a node's values.
-fn bits(path: Path, description: &Description, dim: usize, parents: usize) -> Vec<u64> {
-    let node = Node::new(path, &description.words, &description.numbers, &knots(dim)).expect("a node");
+fn bits(path: Path, draft: &Draft, dim: usize, parents: usize) -> Vec<u64> {
+    let node = Node::new(path, draft.description(), &knots(dim)).expect("a node");
     let numbers = numbers();
     let labels: Vec<i64> = (0..ROWS as i64).map(|row| row * 5 % 7 - 1).collect();
     let table: Vec<f32> = (0..PARENT_ROWS * dim).map(|place| (place % 17) as f32 * 0.21 - 1.0).collect();
@@ -53,8 +53,8 @@ fn bits(path: Path, description: &Description, dim: usize, parents: usize) -> Ve
     }
 }
 
-fn described(dim: usize, aggregation: usize, activations: &[usize], labels: usize, seed: u64) -> Description {
-    let mut it = Description::new(dim, aggregation, 3, seed);
+fn described(dim: usize, aggregation: usize, activations: &[usize], labels: usize, seed: u64) -> Draft {
+    let mut it = Draft::new(dim, aggregation, 3, seed);
     for kind in [0, 5, 0] {
         let weight = it.uniform(-2.0, 2.0);
         it.encoder(kind, weight, dim, activations);
@@ -65,10 +65,10 @@ fn described(dim: usize, aggregation: usize, activations: &[usize], labels: usiz
 
 fn same_on_every_path(dim: usize, aggregation: usize, activations: &[usize], labels: usize) {
     let seed = (dim * 1000 + activations.iter().sum::<usize>() * 10 + aggregation) as u64;
-    let description = described(dim, aggregation, activations, labels, seed);
-    let wanted = bits(Path::named("plain").expect("every machine has it"), &description, dim, aggregation % 3);
+    let draft = described(dim, aggregation, activations, labels, seed);
+    let wanted = bits(Path::named("plain").expect("every machine has it"), &draft, dim, aggregation % 3);
     for path in Path::available() {
-        let found = bits(path, &description, dim, aggregation % 3);
+        let found = bits(path, &draft, dim, aggregation % 3);
         assert_eq!(found, wanted, "{} dim {dim}, {activations:?}, aggregation {aggregation}", path.name());
     }
 }
@@ -93,10 +93,9 @@ fn every_aggregation_and_width_gives_the_same_bits_on_every_path() {
 
 #[test]
 fn rows_do_not_depend_on_their_block_mates() {
-    let description = described(8, 3, &[1, 22], 0, 1);
+    let draft = described(8, 3, &[1, 22], 0, 1);
     let path = Path::available()[0];
-    let mut reader = Reader::new(&description.words, &description.numbers);
-    let encoders = Encoders::read(path, &mut reader).expect("encoders");
+    let encoders = Encoders::read(path, &mut draft.description()).expect("encoders");
     let (numbers, labels) = (numbers(), vec![3; ROWS]);
     let table = |from: usize| {
         let columns =
@@ -111,14 +110,13 @@ fn rows_do_not_depend_on_their_block_mates() {
 #[test]
 fn a_linear_node_is_its_sum_of_products() {
     let identity = Activation::NAMES.iter().position(|name| *name == "identity").expect("the name of a function");
-    let mut it = Description::new(2, 0, 1, 0);
+    let mut it = Draft::new(2, 0, 1, 0);
     it.words.extend([0, 1, 2, identity as u32, 2, 0, 1, 2, identity as u32, 1]);
-    let encoder = [3.0, 1e4, 1.0, 2.0, 1.0, 1e6, 1.0, 0.0, 0.5, 1.0];
-    let decoder = [1.0, 0.0, 0.0, 1.0, 2.0, 1e6, 1.0, 10.0];
-    it.numbers.extend(encoder);
-    it.numbers.extend(decoder);
+    let (encoder, decoder) = ([1.0, 2.0, 1.0, 0.0, 0.5, 1.0], [1.0, 0.0, 0.0, 1.0, 1.0, 10.0]);
+    it.weights.extend(encoder.iter().chain(&decoder));
+    it.scalars.extend([3.0, 1e4, 1.0, 1e6, 2.0, 1e6]);
     let path = Path::available()[0];
-    let node = Node::new(path, &it.words, &it.numbers, &vec![0.0; 4097]).expect("a node");
+    let node = Node::new(path, it.description(), &vec![0.0; 4097]).expect("a node");
     let mut found = [0.0; 2];
     let block = Block { rows: 2, inputs: &[Column::Numbers(&[1.0, -2.0])], parents: &[], key: KEY, number: 0 };
     node.compute(path, &block, Values::Numbers(&mut found)).expect("a block");
@@ -129,11 +127,12 @@ fn a_linear_node_is_its_sum_of_products() {
 #[test]
 fn noise_is_that_of_the_stream() {
     let identity = Activation::NAMES.iter().position(|name| *name == "identity").expect("the name of a function");
-    let mut it = Description::new(1, 0, 1, 0);
+    let mut it = Draft::new(1, 0, 1, 0);
     it.words.extend([0, 1, 1, identity as u32, 1, 0, 1, 1, identity as u32, 1]);
-    it.numbers.extend([0.0, 1e4, 0.0, 1.0, 1e6, 1.0, 1.0, 1.0, 1e6, 1.0]);
+    it.weights.extend([0.0, 1.0, 1.0, 1.0]);
+    it.scalars.extend([0.0, 1e4, 1.0, 1e6, 1.0, 1e6]);
     let path = Path::available()[0];
-    let node = Node::new(path, &it.words, &it.numbers, &knots(1)).expect("a node");
+    let node = Node::new(path, it.description(), &knots(1)).expect("a node");
     let mut found = vec![0.0; ROWS];
     let block = Block { rows: ROWS, inputs: &[Column::Numbers(&vec![1.0; ROWS])], parents: &[], key: KEY, number: 5 };
     node.compute(path, &block, Values::Numbers(&mut found)).expect("a block");
@@ -150,13 +149,21 @@ fn noise_is_that_of_the_stream() {
 fn what_does_not_fit_is_refused() {
     let it = described(4, 0, &[0], 0, 0);
     let path = Path::available()[0];
-    let refusal = |words: &[u32], numbers: &[f32], knots: &[f32]| Node::new(path, words, numbers, knots).unwrap_err().0;
-    assert!(refusal(&it.words, &it.numbers, &[0.0]).contains("4097 quantiles, got 1"));
-    assert!(refusal(&it.words[..9], &it.numbers, &knots(4)).contains("ends early"));
-    assert!(refusal(&it.words, &it.numbers[1..], &knots(4)).contains("only"));
-    assert!(refusal(&[4, 9], &[], &knots(4)).contains("no aggregation number 9"));
-    assert!(refusal(&[0], &[], &knots(4)).contains("0 dimensions"));
-    let node = Node::new(path, &it.words, &it.numbers, &knots(4)).expect("a node");
+    let refusal = |description, knots: &[f32]| Node::new(path, description, knots).unwrap_err().0;
+    let whole = it.description();
+    assert!(refusal(whole, &[0.0]).contains("4097 quantiles, got 1"));
+    assert!(refusal(Description { words: &it.words[..9], ..whole }, &knots(4)).contains("ends early"));
+    assert!(refusal(Description { words: &[4, 9], ..whole }, &knots(4)).contains("no aggregation number 9"));
+    assert!(refusal(Description { words: &[0], ..whole }, &knots(4)).contains("0 dimensions"));
+    assert!(refusal(Description { words: &[4, 0, 1, 1 << 17], ..whole }, &knots(4)).contains("asks for 131072 labels"));
+    assert!(
+        refusal(Description { weights: &it.weights[1..], ..whole }, &knots(4)).contains("4 x 1 weights, 3 are left")
+    );
+    assert!(refusal(Description { scalars: &[], ..whole }, &knots(4)).contains("1 x 1 scalars, 0 are left"));
+    assert!(refusal(Description { embeddings: &[1.0], ..whole }, &knots(4)).contains("5 x 4 numbers of embeddings"));
+    let words = [&it.words[..], &[0]].concat();
+    assert!(refusal(Description { words: &words, ..whole }, &knots(4)).contains("1 words, 0 scalars"));
+    let node = Node::new(path, it.description(), &knots(4)).expect("a node");
     let numbers = numbers();
     let inputs = [Column::Numbers(&numbers), Column::Labels(&[0; ROWS]), Column::Numbers(&numbers)];
     let refusal = |block: Block<'_>, room: usize| {
