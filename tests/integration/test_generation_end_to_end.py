@@ -180,7 +180,7 @@ def test_plurel_json_says_where_the_database_came_from(tmp_path):
     said = json.loads((path / "plurel.json").read_text())
     assert said["seed"] == 5
     assert Config.from_dict(said["config"]).database_params.num_tables_choices == Choices.constant(5)
-    assert said["config"]["preset"] == {"name": "default", "dist": "plurel-scm", "revision": 1}
+    assert said["config"]["preset"] == {"name": "default", "dist": "plurel-scm", "revision": 2}
     assert said["computed_by"]["numpy"] == np.__version__
     assert {"plurel-scm:scm", "plurel-layouts:barabasi_albert"} <= {
         item["id"] for item in said["contributions"]

@@ -84,6 +84,8 @@ def draw_schema(parts: Parts, stream: Stream, *, typed: bool = False) -> Schema:
     """Draw tables from a layout: an edge parent -> child is a foreign key of the child.
 
     A table that no other points at is an activity table with an event time, any other an entity table.
+    Columns stand in random order of their names, so that a name tells nothing of where its column stands:
+    table models put columns on causal nodes in their order.
 
     Args:
         parts: the run's choices.
@@ -121,6 +123,7 @@ def _draw_table(
     name: str, role: Role, parents: list[str], parts: Parts, stream: Stream, typed: bool
 ) -> Table:
     columns = parts.draw("num_cols_choices", stream / "num_cols")
+    order = (stream / "column order").generator().random(columns).argsort(kind="stable").tolist()
     rows = parts.draw(f"num_rows_{role}_table_choices", stream / "num_rows")
     if rows < 1:
         raise GenerationError(f"a table has at least one row, but num_rows_{role}_table_choices drew {rows}")
@@ -134,7 +137,7 @@ def _draw_table(
         ],
         columns=[
             _draw_column(name, parts, stream / "column" / name, typed)
-            for name in (f"feature_{number}" for number in range(columns))
+            for name in (f"feature_{number}" for number in order)
         ],
         time_column=TIME_COLUMN if role == "activity" else None,
     )
