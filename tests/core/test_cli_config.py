@@ -101,6 +101,17 @@ def test_values_are_replaced_before_a_check(run: Run, written: Callable[[str], P
     assert (code, out.splitlines()[0]) == (2, "$: unknown key 'val_splt'; closest: val_split")
 
 
+def test_names_that_nobody_brings_are_told_beside_other_errors(
+    run: Run, written: Callable[[str], Path]
+) -> None:
+    text = "val_split: 2.0\ndatabase_params: {task_choices: autocomplet, num_tables_choices: 0, nothing: 1}"
+    code, out, _ = run("config", "check", written(text), "--json")
+    errors = {error["path"]: error["message"] for error in json.loads(out)["errors"]}
+    assert code == 2
+    assert errors["$.database_params.task_choices"].startswith("unknown task 'autocomplet'")
+    assert errors.keys() >= {"$.val_split", "$.database_params", "$.database_params.num_tables_choices"}
+
+
 def test_a_preset_by_name_in_a_file_hides_no_other_error(run: Run, written: Callable[[str], Path]) -> None:
     code, out, _ = run("config", "check", written("preset: default\nval_split: 2.0"))
     assert code == 2

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
 from plurel.cli.output import reporter
 from plurel.config import Config, resolve
+from plurel.config.config import PARTS
+from plurel.config.files import read
+from plurel.config.params import kinds_of
 from plurel.config.problems import each
 from plurel.errors import AmbiguousNameError, ConfigError, RequestError, UnknownNameError
 from plurel.plugins.ledger import get_ledger
@@ -61,9 +64,14 @@ def check(config: Path, /, *, assign: _Assignments = (), json: _Flag = False) ->
     say = reporter(json=json)
     contributions, problems = 0, tuple[tuple[str | None, str], ...]()
     try:
-        contributions = len(resolve(load(config, None, assign), get_ledger()).provenance)
-    except (ConfigError, UnknownNameError, AmbiguousNameError) as error:
-        problems = tuple(map(_told, each(error)))
+        chosen = load(config, None, assign)
+    except ConfigError as error:
+        problems = tuple(map(_told, (*each(error), *_names_beside(config))))
+    else:
+        try:
+            contributions = len(resolve(chosen, get_ledger()).provenance)
+        except (ConfigError, UnknownNameError, AmbiguousNameError) as error:
+            problems = tuple(map(_told, each(error)))
     say.emit(
         {
             "config": str(config),
@@ -146,6 +154,34 @@ def load(config: Path | None, preset: str | None, assignments: Iterable[str]) ->
     else:
         start = Config()
     return start.with_set(assignments)
+
+
+def _names_beside(file: Path) -> tuple[RequestError, ...]:
+    """What is wrong with the contributions that a file chooses, where something else in it is wrong too."""
+    try:
+        data = read(file)
+    except RequestError:
+        return ()
+    chosen: dict[str, dict[str, Any]] = {}
+    for part, params in PARTS.items():
+        given: Any = data.get(part) if isinstance(data, Mapping) else None
+        for name in kinds_of(params) if isinstance(given, Mapping) else ():
+            if name in given and _fits({part: {name: given[name]}}):
+                chosen.setdefault(part, {})[name] = given[name]
+    try:
+        resolve(Config.from_dict(chosen), get_ledger())
+    except (ConfigError, UnknownNameError, AmbiguousNameError) as error:
+        written = [f"$.{part}.{name}" for part, names in chosen.items() for name in names]
+        return tuple(one for one in each(error) if any(place in str(one) for place in written))
+    return ()
+
+
+def _fits(data: Mapping[str, Any]) -> bool:
+    try:
+        Config.from_dict(data)
+    except ConfigError:
+        return False
+    return True
 
 
 def _told(problem: RequestError) -> tuple[str | None, str]:
