@@ -20,7 +20,6 @@ from plurel_sampler import (
     ENCODINGS,
     AttentionPlan,
     Batch,
-    BuildError,
     ContextConfig,
     ContextError,
     HashedEmbedder,
@@ -425,35 +424,6 @@ def test_stores_must_be_stores(shop_store: Store) -> None:
             Sampler(wrong, TARGETS, embedder="hashed")
 
 
-# As a caller without a type checker knows them.
-UNTYPED: list[Any] = [ContextConfig, Target]
-config, target = UNTYPED
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: config(length=0), "ContextConfig.length is 0; expected 1 to"),
-        (lambda: config(length=2**40), "ContextConfig.length is 1099511627776; expected 1 to"),
-        (lambda: config(length=1.5), "ContextConfig.length is 1.5; expected int"),
-        (lambda: config(length=True), "ContextConfig.length is True; expected int"),
-        (lambda: config(width=-1), "ContextConfig.width is -1"),
-        (lambda: config(seed=2**64), "ContextConfig.seed is 18446744073709551616"),
-        (lambda: config(mode="walk"), "ContextConfig.mode is 'walk'; expected bfs"),
-        (lambda: config(children="all"), "expected sampled, recent"),
-        (lambda: config(labels=None), "expected apart, beside"),
-        (lambda: target(-1, "task", "again"), "Target.store is -1"),
-        (lambda: target("0", "task", "again"), "Target.store is '0'; expected int"),
-        (lambda: target(0, "row", "again"), "Target.kind is 'row'; expected task, column"),
-        (lambda: target(0, "task", None), "Target.name is None; expected str"),
-    ],
-)
-def test_records_refuse_what_they_cannot_mean(make: Callable[[], Any], message: str) -> None:
-    with pytest.raises(ContextError, match=message):
-        make()
-    assert ContextConfig(length=np.int64(8)).length == 8  # type: ignore[arg-type]
-
-
 def test_a_batch_has_its_bounds(shop_store: Store) -> None:
     sampler = sampler_of(shop_store, shuffle=False, config=ContextConfig(length=2**20))
     assert sampler.batch([0]).value.shape == (1, 2**20)
@@ -507,23 +477,3 @@ def test_stores_with_unlike_vectors_do_not_mix(make_shop: MakeShop) -> None:
 
 def test_the_abi_is_an_integer() -> None:
     assert isinstance(ABI, int)
-
-
-def test_only_strings_are_embedded() -> None:
-    wrongs: list[Any] = ["one text", 3, None, [3], ["a", None]]
-    for wrong in wrongs:
-        with pytest.raises(BuildError, match=r"texts is .*; expected a sequence of \(str\)"):
-            HashedEmbedder(4).embed(wrong)
-    with pytest.raises(BuildError, match="cannot be written as UTF-8"):
-        HashedEmbedder(4).embed(["\ud800"])
-
-
-@given(texts=st.lists(st.text(max_size=20), max_size=5), width=st.integers(1, 40))
-def test_hashed_vectors_are_unit_vectors_of_each_text_alone(texts: list[str], width: int) -> None:
-    embedder = HashedEmbedder(width)
-    vectors = embedder.embed(texts)
-    assert vectors.shape == (len(texts), width)
-    assert vectors.dtype == np.float32
-    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
-    for text, vector in zip(texts, vectors, strict=True):
-        assert np.array_equal(embedder.embed([text])[0], vector)
