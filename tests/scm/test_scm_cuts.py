@@ -15,7 +15,7 @@ from plurel.errors import GenerationError
 from plurel.plugins.requests import BLOCK_ROWS, BlockRequest
 from plurel.seeding import Stream
 from plurel_scm.cuts import draw_cut
-from plurel_scm.encoders import ConstantEncoder, NumberEncoder
+from plurel_scm.encoders import NumberEncoder
 from plurel_scm.foreign import block_rows
 from plurel_scm.table_model import Scm
 from plurel_scm.table_plan import MechanismNode
@@ -117,7 +117,7 @@ def test_every_node_of_a_lazy_table_is_a_number(request_of, lazy):
     for node in plan.nodes.values():
         if isinstance(node, MechanismNode):
             assert not node.plan.category
-            assert all(isinstance(encoder, NumberEncoder | ConstantEncoder) for encoder in node.plan.encoders)
+            assert all(isinstance(encoder, NumberEncoder) for encoder in node.plan.encoders)
     raw = plan.raw(BlockRequest(index=0, start=0, stop=200, parent_rows={"foreign_row_0": np.arange(200)}))
     assert {raw[column.name].dtype for column in plan.columns} == {np.dtype(np.float32)}
 

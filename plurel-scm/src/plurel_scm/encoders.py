@@ -8,6 +8,7 @@ which node or parent column an encoder belongs to.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -39,64 +40,70 @@ class Encoder(Protocol):
 
 @frozen(eq=False)
 class NumberEncoder:
-    """A number through a network."""
+    """A number through a network.
+
+    Attributes:
+        network: the network, from 1 to `dim`.
+        weight: factor of its vectors.
+        limit: what weighted vectors are clipped to.
+    """
 
     network: Network
+    weight: float = 1.0
     limit: np.float32 = ENCODING_LIMIT
 
     def weighted(self, weight: float) -> NumberEncoder:
-        """The weight goes into the last, linear layer."""
-        weighted = evolve(self.network, last=self.network.last * np.float32(weight))
-        return NumberEncoder(weighted, self.limit)
+        """The same network with a further factor."""
+        return evolve(self, weight=self.weight * weight)
 
     def encode(self, values: NDArray[Any], out: F32) -> None:
-        """Run the network."""
-        hidden = self.network.activate(values.astype(np.float32, copy=False)[:, None])
-        product(hidden, self.network.last, out=out)
+        """Run the network, or repeat its vector where all numbers have the same."""
+        if self.constant is None:
+            hidden = self.network.activate(values.astype(np.float32, copy=False)[:, None])
+            product(hidden, self.network.last * np.float32(self.weight), out=out)
+        else:
+            out[:] = self.constant
+            out[np.isnan(values)] = np.nan
         np.clip(out, -self.limit, self.limit, out=out)
 
-
-@frozen(eq=False)
-class ConstantEncoder:
-    """A number through a network whose first layer is all zero: every number gives the same vector."""
-
-    vector: F32
-    limit: np.float32 = ENCODING_LIMIT
-
-    def weighted(self, weight: float) -> ConstantEncoder:
-        """The weighted vector."""
-        return ConstantEncoder(self.vector * np.float32(weight), self.limit)
-
-    def encode(self, values: NDArray[Any], out: F32) -> None:
-        """Repeat the vector."""
-        out[:] = np.clip(self.vector, -self.limit, self.limit)
-        missing = np.isnan(values)
-        if missing.any():
-            out[missing] = np.nan
+    @cached_property
+    def constant(self) -> F32 | None:
+        """The weighted vector of every number where the first layer is all zero."""
+        if self.network.hidden[0].weights.any():
+            return None
+        vector: F32 = self.network(np.zeros((1, 1), dtype=np.float32))[0] * np.float32(self.weight)
+        return vector
 
 
 @frozen(eq=False)
 class LabelEncoder:
-    """A label through an embedding and a network, as a table `[labels, dim]`."""
+    """A label through an embedding and a network, as a table `[labels, dim]`.
 
-    table: F32
+    Attributes:
+        embeddings: a vector a label, `[labels, dim]`.
+        network: the network, from `dim` to `dim`.
+        weight: factor of its vectors.
+        limit: what weighted vectors are clipped to.
+    """
+
+    embeddings: F32
+    network: Network
+    weight: float = 1.0
     limit: np.float32 = ENCODING_LIMIT
 
     def weighted(self, weight: float) -> LabelEncoder:
-        """The weighted table."""
-        return LabelEncoder(self.table * np.float32(weight), self.limit)
+        """The same embedding and network with a further factor."""
+        return evolve(self, weight=self.weight * weight)
 
     def encode(self, values: NDArray[Any], out: F32) -> None:
         """Look the labels up."""
-        table = np.clip(self.table, -self.limit, self.limit)
-        np.take(table, values, axis=0, out=out, mode="clip")
+        np.take(self.table, values, axis=0, out=out, mode="clip")
 
-
-def number_encoder(network: Network, limit: np.float32) -> Encoder:
-    """The encoder of a number, given its network."""
-    if network.hidden[0].weights.any():
-        return NumberEncoder(network, limit)
-    return ConstantEncoder(network(np.zeros((1, 1), dtype=np.float32))[0], limit)
+    @cached_property
+    def table(self) -> F32:
+        """The weighted and clipped vectors of all labels."""
+        weighted: F32 = self.network(self.embeddings) * np.float32(self.weight)
+        return np.clip(weighted, -self.limit, self.limit, out=weighted)
 
 
 def draw_embeddings(categories: Sequence[int], dim: int, parts: Parts, stream: Stream) -> list[F32]:
@@ -127,12 +134,12 @@ def make_encoders(
         limit: what weighted vectors are clipped to.
     """
     tables = iter(embeddings)
-    encoders: list[Encoder] = []
-    for value, network in zip(inputs, networks, strict=True):
-        number = value.kind == "number"
-        encoder = number_encoder(network, limit) if number else LabelEncoder(network(next(tables)), limit)
-        encoders.append(encoder.weighted(value.weight))
-    return tuple(encoders)
+    return tuple(
+        NumberEncoder(network, value.weight, limit)
+        if value.kind == "number"
+        else LabelEncoder(next(tables), network, value.weight, limit)
+        for value, network in zip(inputs, networks, strict=True)
+    )
 
 
 def draw_encoders(

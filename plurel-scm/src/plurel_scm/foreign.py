@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from plurel.plugins.requests import NodeInput
 from plurel_scm.encoders import Encoder, draw_encoders
+from plurel_scm.kernel_nodes import KernelEncoders, lowered_encoders
 
 if TYPE_CHECKING:
     from plurel.plugins.protocols import Aggregation
@@ -35,6 +36,21 @@ KEPT_ROWS = 1 << 17
 
 
 @frozen(eq=False)
+class Joiner:
+    """All columns of a parent as one kind of aggregation joins them.
+
+    Attributes:
+        aggregation: the aggregation.
+        kernel: the encoders in the kernel, None where numpy computes them.
+        whole: encodings joined over all parent rows, `[parent rows, dim]`; None of a large parent.
+    """
+
+    aggregation: Aggregation
+    kernel: KernelEncoders | None
+    whole: F32 | None
+
+
+@frozen(eq=False)
 class Parent:
     """One foreign key's parent, with an encoder for each of its columns.
 
@@ -42,36 +58,59 @@ class Parent:
         table: the parent as its children see it.
         encoders: an encoder a column, of weight 1.
         dim: width of an encoding.
-        kept: encodings joined over all parent rows, by aggregation; not part of what is pickled.
+        kernel: whether the kernel encodes and joins where encoders and aggregation are built in.
+        kept: what was joined already, one a kind of aggregation; not part of what is pickled.
     """
 
     table: ParentTable
     encoders: tuple[Encoder, ...]
     dim: int
-    kept: list[tuple[Aggregation, F32]] = field(factory=list, repr=False)
+    kernel: bool = True
+    kept: list[Joiner] = field(factory=list, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Parent, (self.table, self.encoders, self.dim)
+        return Parent, (self.table, self.encoders, self.dim, self.kernel)
 
     def emptied(self) -> Parent:
         """The same parent with nothing kept."""
-        return Parent(self.table, self.encoders, self.dim)
+        return Parent(self.table, self.encoders, self.dim, self.kernel)
 
-    def column(self, index: int, rows: I64) -> NDArray[Any]:
+    def column(self, index: int, rows: I64 | slice) -> NDArray[Any]:
         """A column's values at parent rows."""
         return np.asarray(self.table.values[self.table.columns[index].name])[rows]
 
-    def joined(self, aggregation: Aggregation, rows: I64) -> F32:
-        """All columns' weighted encodings joined, at parent rows, `[rows, dim]`."""
-        if self.table.table.rows > KEPT_ROWS:
-            distinct, positions = np.unique(rows, return_inverse=True)
-            return self._join(aggregation, distinct)[positions]
-        for known, whole in self.kept:
-            if known is aggregation:
-                return whole[rows]
-        whole = self._join(aggregation, np.arange(self.table.table.rows))
-        self.kept.append((aggregation, whole))
-        return whole[rows]
+    def joined(self, aggregation: Aggregation, rows: I64) -> tuple[F32, I64]:
+        """All columns' weighted encodings joined, at parent rows.
+
+        Args:
+            aggregation: what joins them.
+            rows: the parent row of each row of a block, `[rows]`, -1 where there is none.
+
+        Returns:
+            Joined encodings `[parent rows, dim]`, of all parent rows or of those that are asked for, and
+            which of them each row has, `[rows]`, -1 for none.
+        """
+        joiner = self._joiner(aggregation)
+        if joiner.whole is not None:
+            return joiner.whole, rows
+        present = rows >= 0
+        distinct, found = np.unique(rows[present], return_inverse=True)
+        positions = np.full(len(rows), -1, dtype=np.int64)
+        positions[present] = found
+        return self._join(aggregation, joiner.kernel, distinct), positions
+
+    def _joiner(self, aggregation: Aggregation) -> Joiner:
+        for known in self.kept:
+            if known.aggregation is aggregation:
+                return known
+        weight = aggregation.foreign_weight(len(self.encoders))
+        weighted = [encoder.weighted(weight) for encoder in self.encoders]
+        kernel = lowered_encoders(self.dim, aggregation, weighted) if self.kernel else None
+        small = self.table.table.rows <= KEPT_ROWS
+        whole = self._join(aggregation, kernel, slice(0, self.table.table.rows)) if small else None
+        joiner = Joiner(aggregation, kernel, whole)
+        self.kept.append(joiner)
+        return joiner
 
     def encodings(self, rows: I64, weight: float) -> F32:
         """Each column's weighted encodings at parent rows, `[columns, rows, dim]`."""
@@ -80,11 +119,15 @@ class Parent:
             encoder.weighted(weight).encode(self.column(index, rows), stack[index])
         return stack
 
-    def _join(self, aggregation: Aggregation, rows: I64) -> F32:
+    def _join(self, aggregation: Aggregation, kernel: KernelEncoders | None, rows: I64 | slice) -> F32:
+        if kernel is not None:
+            columns = [self.column(index, rows) for index in range(len(self.encoders))]
+            return kernel.join(len(columns[0]), columns)
+        numbers = np.arange(self.table.table.rows)[rows]
         weight = aggregation.foreign_weight(len(self.encoders))
-        joined = np.empty((len(rows), self.dim), dtype=np.float32)
-        for start in range(0, len(rows), PIECE_ROWS):
-            piece = rows[start : start + PIECE_ROWS]
+        joined = np.empty((len(numbers), self.dim), dtype=np.float32)
+        for start in range(0, len(numbers), PIECE_ROWS):
+            piece = numbers[start : start + PIECE_ROWS]
             joined[start : start + PIECE_ROWS] = aggregation(self.encodings(piece, weight))
         return joined
 
@@ -134,7 +177,7 @@ class BlockRows:
             if known is aggregation:
                 return parts
         if aggregation.associative:
-            parts = tuple(self._joined(*pair, aggregation) for pair in self._pairs())
+            parts = tuple(_gathered(*pair, aggregation.neutral) for pair in self.tables(aggregation))
         else:
             parts = tuple(
                 part
@@ -148,23 +191,33 @@ class BlockRows:
         self.known.append((aggregation, parts))
         return parts
 
+    def tables(self, aggregation: Aggregation) -> list[tuple[F32, I64]]:
+        """Of each parent that has columns its joined encodings, and which of them each row has, -1 for none.
+
+        Args:
+            aggregation: what joins them, associative.
+        """
+        return [parent.joined(aggregation, rows) for parent, rows in self._pairs()]
+
     def _pairs(self) -> list[tuple[Parent, I64]]:
         """The parents that have columns to show."""
         return [pair for pair in zip(self.parents, self.rows, strict=True) if pair[0].encoders]
-
-    def _joined(self, parent: Parent, rows: I64, aggregation: Aggregation) -> F32:
-        present = rows >= 0
-        if present.all():
-            return parent.joined(aggregation, rows)
-        part = np.full((len(rows), parent.dim), aggregation.neutral, dtype=np.float32)
-        part[present] = parent.joined(aggregation, rows[present])
-        return part
 
     def _encodings(self, parent: Parent, rows: I64, weight: float, absent: float) -> F32:
         stack = np.full((len(parent.encoders), len(rows), parent.dim), absent, dtype=np.float32)
         present = rows >= 0
         stack[:, present] = parent.encodings(rows[present], weight)
         return stack
+
+
+def _gathered(table: F32, rows: I64, absent: float) -> F32:
+    """Rows of a table, `absent` where there is none."""
+    present = rows >= 0
+    if present.all():
+        return table[rows]
+    part = np.full((len(rows), table.shape[1]), absent, dtype=np.float32)
+    part[present] = table[rows[present]]
+    return part
 
 
 def foreign_inputs(table: ParentTable) -> tuple[NodeInput, ...]:
@@ -180,14 +233,21 @@ def foreign_inputs(table: ParentTable) -> tuple[NodeInput, ...]:
 
 
 def draw_parents(
-    tables: Sequence[ParentTable], dim: int, rule: NetworkRule, parts: Parts, stream: Stream
+    tables: Sequence[ParentTable],
+    dim: int,
+    rule: NetworkRule,
+    parts: Parts,
+    stream: Stream,
+    *,
+    kernel: bool = True,
 ) -> tuple[Parent, ...]:
-    """Draw the encoders of every foreign key's parent."""
+    """Draw the encoders of every foreign key's parent, which the kernel runs where it can and may."""
     return tuple(
         Parent(
             table,
             tuple(draw_encoders(foreign_inputs(table), dim, rule, parts, stream / table.foreign_key.column)),
             dim,
+            kernel,
         )
         for table in tables
     )

@@ -9,6 +9,7 @@ label whose embedding it points at most. Not here: what encodes parent rows, whi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -53,19 +54,28 @@ class MlpNode:
     Attributes:
         encoders: one for each input, its weight included.
         aggregation: what joins the encodings.
-        decoder: the network; only its hidden layers run, its last one stands in `readout`.
-        readout: the decoder's last layer, `[width, 1]`; of a category together with the embeddings that its
-            output is compared with, `[width, labels]`.
-        category: whether the node is a category.
+        decoder: the network that decodes what is joined.
+        targets: the embeddings that a category's output is compared with, `[labels, dim]`; None of a number.
         dim: width of an encoding.
     """
 
     encoders: tuple[Encoder, ...]
     aggregation: Aggregation
     decoder: Network
-    readout: F32
-    category: bool
+    targets: F32 | None
     dim: int
+
+    @property
+    def category(self) -> bool:
+        """Whether the node is a category."""
+        return self.targets is not None
+
+    @cached_property
+    def readout(self) -> F32:
+        """The decoder's last layer, `[width, 1]`; the scores that it gives all labels, `[width, labels]`."""
+        if self.targets is None:
+            return self.decoder.last
+        return product(self.decoder.last, np.ascontiguousarray(self.targets.T))
 
     @property
     def noise_shape(self) -> tuple[int, ...]:
@@ -139,14 +149,10 @@ class Mlp:
         labels = input_labels(request.inputs)
         targets = [labels_of(request.categories)] if category else []
         embeddings = draw_embeddings([*labels, *targets], dim, parts, stream / "embeddings")
-        readout = decoder.last
-        if category:
-            readout = product(readout, np.ascontiguousarray(embeddings[-1].T))
         return MlpNode(
             encoders=make_encoders(request.inputs, encoding, embeddings[: len(labels)], rule.encoding_limit),
             aggregation=parts.draw("propagation_agg_choices", stream / "aggregation"),
             decoder=decoder,
-            readout=readout,
-            category=category,
+            targets=embeddings[-1] if category else None,
             dim=dim,
         )

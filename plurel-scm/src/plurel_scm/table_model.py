@@ -9,7 +9,7 @@ on; rows are made by the plan (`plurel_scm.table_plan`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from attrs import field, frozen, validators
 
@@ -18,6 +18,7 @@ from plurel.graph import CausalEdge, CausalGraph, CausalNode
 from plurel.plugins.requests import MechanismRequest, PlannedColumn, SourceRequest
 from plurel_scm.cuts import Cut, draw_cut
 from plurel_scm.foreign import draw_parents, foreign_inputs
+from plurel_scm.kernel_nodes import lowered
 from plurel_scm.network_draws import (
     MOST_LOG_SCALE,
     NetworkRule,
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 MODES = {"type_eager": "eager", "type_lazy": "lazy"}
 """Modes of a table by the names of `propagation_mode_choices`."""
 
+BACKENDS = ("kernel", "numpy")
+"""What may compute nodes whose parts are all built in."""
+
 
 @frozen(kw_only=True)
 class Scm:
@@ -49,6 +53,7 @@ class Scm:
         weight_density: probability that a weight is kept.
         log_scale: logarithm of the factor on what a hidden layer's activation gives.
         clipped: whether hidden layers are clipped to +-1e6 and encodings to +-1e4.
+        backend: what computes nodes whose parts are all built in: the `kernel`, or `numpy` as all others.
     """
 
     dim: int = field(default=32, validator=Within(1, integers=True))
@@ -56,6 +61,7 @@ class Scm:
     weight_density: Choices = field(factory=default_density, validator=Draws(0, 1, above=True))
     log_scale: Choices = field(factory=default_log_scale, validator=Draws(-MOST_LOG_SCALE, MOST_LOG_SCALE))
     clipped: bool = field(default=True, validator=validators.instance_of(bool))
+    backend: Literal["kernel", "numpy"] = field(default="kernel", validator=validators.in_(BACKENDS))
 
     def plan(self, request: TableRequest) -> ScmPlan:
         """Draw a table's graph, mechanisms, sources and encoders of parent rows.
@@ -86,7 +92,9 @@ class Scm:
             table=request.table.name,
             columns=columns,
             nodes=nodes,
-            parents=draw_parents(request.parents, self.dim, rule, parts, stream / "foreign"),
+            parents=draw_parents(
+                request.parents, self.dim, rule, parts, stream / "foreign", kernel=self.backend == "kernel"
+            ),
             graph=causal_graph(request, graph, names),
             mode=mode,
             cuts=draw_cuts(request, columns) if mode == "lazy" else {},
@@ -124,8 +132,12 @@ class Scm:
             )
         )
         noise = parts.draw("noise_choices", stream / "noise kind").plan(stream / "noise")
-        node = MechanismNode(inputs=tuple(int(value.name) for value in inputs), plan=function, noise=noise)
-        return entry.id, node
+        return entry.id, MechanismNode(
+            inputs=tuple(int(value.name) for value in inputs),
+            plan=function,
+            noise=noise,
+            kernel=lowered(function, noise) if self.backend == "kernel" else None,
+        )
 
 
 def planned_column(column: Column, node: int) -> PlannedColumn:

@@ -7,7 +7,7 @@ how the plan is drawn (`plurel_scm.table_model`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from plurel.errors import GenerationError
 from plurel_scm.cuts import Cut, CutFacts
-from plurel_scm.foreign import Parent, block_rows
+from plurel_scm.foreign import BlockRows, Parent, block_rows
 
 if TYPE_CHECKING:
     from plurel.graph import CausalGraph
     from plurel.plugins.protocols import NodePlan, NoisePlan, SourcePlan
     from plurel.plugins.requests import BlockRequest, PlannedColumn
+    from plurel_scm.kernel_nodes import KernelNode
 
 Values: TypeAlias = NDArray[Any]
 Facts: TypeAlias = Mapping[str, CutFacts]
@@ -49,11 +50,20 @@ class MechanismNode:
         inputs: numbers of the nodes it depends on, in the mechanism's order.
         plan: its function.
         noise: its exogenous noise.
+        kernel: function and noise in the kernel, None where numpy computes them.
     """
 
     inputs: tuple[int, ...]
     plan: NodePlan
     noise: NoisePlan
+    kernel: KernelNode | None = None
+
+    def block(self, index: int, rows: int, inputs: Sequence[Values], foreign: BlockRows | None) -> Values:
+        """Values of a block from those of its inputs and the rows of its parents."""
+        if self.kernel is not None:
+            return self.kernel.compute(index, rows, inputs, foreign)
+        noise = self.noise.block(index, (rows, *self.plan.noise_shape))
+        return self.plan.compute(inputs, foreign, noise)
 
 
 @frozen(kw_only=True, eq=False)
@@ -78,6 +88,13 @@ class ScmPlan:
     mode: str = "eager"
     cuts: Mapping[str, Cut] = field(factory=dict)
 
+    @property
+    def computed(self) -> dict[str, int]:
+        """How many nodes with inputs the kernel computes, and how many numpy."""
+        kernels = [node.kernel for node in self.nodes.values() if isinstance(node, MechanismNode)]
+        by_numpy = sum(kernel is None for kernel in kernels)
+        return {"kernel": len(kernels) - by_numpy, "numpy": by_numpy}
+
     def raw(self, request: BlockRequest) -> dict[str, Values]:
         """Values of a block by column, `[rows]` f32 or int64 labels; numbers where labels are yet to be cut.
 
@@ -97,9 +114,8 @@ class ScmPlan:
                 if isinstance(node, SourceNode):
                     values[number] = node.plan.block(request.index, request.start, request.stop)
                 else:
-                    noise = node.noise.block(request.index, (request.rows, *node.plan.noise_shape))
                     inputs = [values[parent] for parent in node.inputs]
-                    values[number] = node.plan.compute(inputs, foreign, noise)
+                    values[number] = node.block(request.index, request.rows, inputs, foreign)
         block = {column.name: values[column.node] for column in self.columns if column.node is not None}
         if self.cuts:
             block[FIRST_ROW] = np.array([request.start])

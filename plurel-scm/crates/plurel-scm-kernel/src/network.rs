@@ -82,9 +82,10 @@ impl Network {
         let mut inputs = inputs;
         for _ in 0..description.count("hidden layers")? {
             let width = description.size("outputs of a layer")?;
-            let activation = Self::read_activation(description)?;
+            let number = description.word()?;
             let matrix = Matrix::stored(description.matrix(inputs, width)?, inputs, buffer);
             let range = Range { scale: description.scalar()?, limit: description.scalar()? };
+            let activation = Self::activation(number, description)?;
             hidden.push(Hidden { matrix, activation, range });
             inputs = width;
         }
@@ -98,10 +99,10 @@ impl Network {
         Network { hidden: Vec::new(), last: Matrix::stored(weights, inputs, buffer) }
     }
 
-    fn read_activation(description: &mut Description<'_>) -> Result<Activation, Error> {
-        let number = description.word()?;
-        if number < Activation::NAMES.len() {
-            return Ok(Activation::numbered(number).expect("a number below their count"));
+    /// The activation of a number, with its sines where it has some.
+    fn activation(number: usize, description: &mut Description<'_>) -> Result<Activation, Error> {
+        if let Some(activation) = Activation::numbered(number) {
+            return Ok(activation);
         }
         let terms = number - Activation::NAMES.len();
         let read = |description: &mut Description<'_>| {
