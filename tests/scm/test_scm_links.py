@@ -44,7 +44,7 @@ def digits(block, clusters):
 
 
 def test_affinities_match_clusters_that_meet_on_a_level():
-    affinity = level_affinity(3, 2, np.random.default_rng(0))
+    affinity = level_affinity(3, 2, Stream(0))
     matching = {(0, 0), (1, 1), (2, 0)}
     for child in range(3):
         for parent in range(2):
@@ -57,7 +57,7 @@ def test_affinities_match_clusters_that_meet_on_a_level():
 def test_frequencies_follow_the_product_of_affinities(monkeypatch):
     """Over all pairs of a small database, written out row by row from the published formula."""
     clusters = [(2, 3), (3, 2)]
-    affinities = [level_affinity(a, b, np.random.default_rng(a)) ** 0.3 for a, b in clusters]
+    affinities = [level_affinity(a, b, Stream(a)) ** 0.3 for a, b in clusters]
     given_levels = iter(affinities)
     monkeypatch.setattr("plurel_scm.links.level_affinity", lambda *_: next(given_levels))
     sizes = iter([count for pair in clusters for count in pair])
@@ -130,7 +130,7 @@ def test_a_parent_without_rows_leaves_keys_null():
 
 
 def test_a_level_without_clusters_is_refused():
-    with pytest.raises(ConfigError, match=r"integers from 1 upwards, got 0 @ \$.clusters_per_level"):
+    with pytest.raises(ConfigError, match=r"integers from 1 to 1024, got 0 @ \$.clusters_per_level"):
         plan_of(5, 5, clusters_per_level=Choices.constant(0))
 
 

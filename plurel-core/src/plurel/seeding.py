@@ -2,15 +2,16 @@
 
 A draw belongs to what it is for: `Stream(7) / "table" / "orders" / "node" / 3 / "noise"` gives the same
 numbers whatever else is drawn, in whatever order, on however many processes. There is no global state.
-Not here: distributions. A stream hands out numpy generators and nothing else.
+Not here: distributions. A stream hands out numpy generators, and the words that these are made of.
 """
 
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from attrs import field, frozen
 
@@ -44,14 +45,14 @@ class _KeySequence:
     the rest; a seed sequence that returns the key gives the same generator.
     """
 
-    def __init__(self, key: int) -> None:
+    def __init__(self, key: bytes) -> None:
         self.key = key
 
     def generate_state(self, n_words: int, dtype: object) -> NDArray[np.uint64]:  # noqa: ARG002
         """The key's two words, which is what Philox asks for."""
         import numpy as np
 
-        return np.array([self.key & _WORD, self.key >> 64], dtype=np.uint64)
+        return np.frombuffer(self.key, dtype="<u8").astype(np.uint64)
 
 
 @cache
@@ -62,8 +63,39 @@ def _register_key_sequence() -> None:
     ISeedSequence.register(_KeySequence)
 
 
+def _philox(key: bytes, block: int) -> np.random.Philox:
+    import numpy as np
+
+    _register_key_sequence()
+    return np.random.Philox(cast("np.random.SeedSequence", _KeySequence(key)), counter=block << 192)
+
+
+class _Reused(threading.local):
+    """One Philox a thread, set to the key of whoever wants a few words: a new one costs four of these."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self.philox = _philox(bytes(16), 0)
+        self.read = np.frombuffer
+        self.state: Any = self.philox.state
+
+    def words(self, key: bytes, count: int) -> list[int]:
+        self.state["state"]["key"] = self.read(key, dtype="<u8")
+        self.philox.state = self.state
+        return cast("list[int]", self.philox.random_raw(count).tolist())
+
+
+@cache
+def _reused() -> _Reused:
+    return _Reused()
+
+
 def _path(parts: Iterable[str | int]) -> tuple[str | int, ...]:
     return tuple(parts)
+
+
+_set = object.__setattr__
 
 
 @frozen
@@ -85,18 +117,53 @@ class Stream:
 
     seed: int
     path: tuple[str | int, ...] = field(default=(), converter=_path)
+    _hash: Any = field(init=False, eq=False, repr=False)
+
+    @_hash.default
+    def _hash_of_path(self) -> Any:
+        digest = hashlib.blake2b(digest_size=16, person=b"plurel.stream.1")
+        for part in (self.seed, *self.path):
+            digest.update(_word(part))
+        return digest
 
     def __truediv__(self, part: str | int) -> Stream:
-        _word(part)
-        return Stream(self.seed, (*self.path, part))
+        longer = self._hash.copy()
+        longer.update(_word(part))
+        # What attrs' own __init__ does, without hashing the whole path again.
+        stream = object.__new__(Stream)
+        _set(stream, "seed", self.seed)
+        _set(stream, "path", (*self.path, part))
+        _set(stream, "_hash", longer)
+        return stream
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Stream, (self.seed, self.path)
 
     @property
     def key(self) -> int:
         """The 128-bit key of this path (BLAKE2b of its tagged words)."""
-        digest = hashlib.blake2b(digest_size=16, person=b"plurel.stream.1")
-        for part in (self.seed, *self.path):
-            digest.update(_word(part))
-        return int.from_bytes(digest.digest(), "little")
+        return int.from_bytes(self._hash.digest(), "little")
+
+    def keys(self, count: int) -> bytes:
+        """The keys of `self / 0`, `self / 1`, ..., 16 bytes each, little endian.
+
+        For whoever draws many small things at once, each from a stream of its own.
+        """
+        digests = []
+        for number in range(count):
+            longer = self._hash.copy()
+            longer.update(_word(number))
+            digests.append(longer.digest())
+        return b"".join(digests)
+
+    def words(self, count: int) -> list[int]:
+        """The first `count` words of `generator().bit_generator`, 64 bits each, at a fraction of its cost.
+
+        Example:
+            >>> Stream(7).words(3) == Stream(7).generator().bit_generator.random_raw(3).tolist()
+            True
+        """
+        return _reused().words(self._hash.digest(), count)
 
     def generator(self, block: int = 0) -> np.random.Generator:
         """A fresh generator at the start of a block of this stream.
@@ -112,9 +179,7 @@ class Stream:
 
         if not 0 <= block <= _WORD:
             raise ValueError(f"a block is a number from 0 to 2**64 - 1, got {block}")
-        _register_key_sequence()
-        sequence = cast("np.random.SeedSequence", _KeySequence(self.key))
-        return np.random.Generator(np.random.Philox(sequence, counter=block << 192))
+        return np.random.Generator(_philox(self._hash.digest(), block))
 
     def __str__(self) -> str:
         return "/".join(str(part) for part in (self.seed, *self.path))

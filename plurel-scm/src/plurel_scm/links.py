@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from plurel.config import Choices, Draws
 from plurel.config.params import MOST_CLUSTERS, MOST_LEVELS
 from plurel.plugins.requests import BLOCK_ROWS
+from plurel_scm import _kernel
 
 if TYPE_CHECKING:
     from plurel.plugins.requests import LinkRequest
@@ -31,9 +32,11 @@ MATCHING_AFFINITY = 0.9
 OTHER_AFFINITY = (0.001, 0.002)
 
 
-def level_affinity(child_clusters: int, parent_clusters: int, generator: np.random.Generator) -> F64:
+def level_affinity(child_clusters: int, parent_clusters: int, stream: Stream) -> F64:
     """Affinities of one level, `[child clusters, parent clusters]`."""
-    affinity = generator.uniform(*OTHER_AFFINITY, (child_clusters, parent_clusters))
+    low, high = OTHER_AFFINITY
+    uniform = _kernel.uniform(stream.key, 0, child_clusters * parent_clusters)
+    affinity: F64 = (low + (high - low) * uniform).reshape(child_clusters, parent_clusters)
     diagonal = np.arange(max(child_clusters, parent_clusters))
     affinity[diagonal % child_clusters, diagonal % parent_clusters] = MATCHING_AFFINITY
     return affinity
@@ -80,7 +83,7 @@ class BlockLinks:
             return np.full(len(rows), -1, dtype=np.int64)
         blocks = len(self.parent_sizes)
         child_block = rows // self.child_chunk
-        uniform = self.stream.generator(index).random((2, len(rows)))
+        uniform = _kernel.uniform(self.stream.key, index, 2 * len(rows)).reshape(2, -1)
         parent_block: I64 = np.searchsorted(self.cumulated, uniform[0] + child_block, side="right")
         parent_block -= child_block * blocks
         np.minimum(parent_block, filled - 1, out=parent_block)
@@ -115,14 +118,13 @@ class HierarchicalBlocks:
         """Draw levels, clusters and affinities of one foreign key."""
         stream = request.stream
         levels = int(self.levels.draw(stream / "levels"))
-        generator = (stream / "affinities").generator()
         affinity: F64 = np.ones((1, 1))
         for level in range(levels):
             child_clusters, parent_clusters = (
                 int(self.clusters_per_level.draw(stream / f"{side} clusters" / level))
                 for side in ("child", "parent")
             )
-            level_affinities = level_affinity(child_clusters, parent_clusters, generator)
+            level_affinities = level_affinity(child_clusters, parent_clusters, stream / "affinities" / level)
             affinity = np.asarray(np.kron(affinity, level_affinities), dtype=np.float64)
         child_blocks, parent_blocks = affinity.shape
         sizes = block_sizes(request.parent.rows, parent_blocks)

@@ -7,6 +7,7 @@ the paper did. Not here: what networks compute (`plurel_scm.networks`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from plurel.config import Choices
 from plurel.errors import ConfigError
+from plurel_scm import _kernel
+from plurel_scm.initializers import RuleInitializer
 from plurel_scm.networks import ENCODING_LIMIT, HIDDEN_LIMIT, NO_LIMIT, HiddenLayer, Network
 
 if TYPE_CHECKING:
@@ -86,7 +89,8 @@ class NetworkRule:
 
     def draw_scales(self, count: int, stream: Stream) -> F32:
         """Factors of `count` hidden layers, `[count] f32`."""
-        return np.exp(self.log_scale.draw_many(count, stream)).astype(np.float32)
+        logarithms = np.array(self.log_scale.draw_many(count, stream), dtype=np.float64)
+        return _kernel.exp(logarithms).astype(np.float32)
 
     @property
     def hidden_limit(self) -> np.float32:
@@ -100,33 +104,40 @@ class NetworkRule:
 
 
 def draw_matrices(
-    shapes: Sequence[tuple[int, int]], initializers: Sequence[Initializer], stream: Stream
+    shapes: Sequence[tuple[int, int]],
+    initializers: Sequence[Initializer],
+    stream: Stream,
+    densities: Sequence[float] | None = None,
+    masks: Stream | None = None,
 ) -> list[F32]:
-    """Matrices of the given shapes, each from its own initialiser.
+    """Matrices of the given shapes, each drawn by its own initialiser from a stream of its own.
 
-    Those that share shape and initialiser are drawn as one stack: a generator costs more than a matrix.
+    They lie one behind the other in memory. Those of the built-in initialisers are drawn by the kernel in one
+    call, which gives what asking each of them would give.
+
+    Args:
+        shapes: inputs and outputs of each matrix.
+        initializers: one for each matrix.
+        stream: matrix number m is drawn from `stream / m`.
+        densities: the probability that a weight is kept, for each matrix; what is kept is divided by it.
+        masks: which weights are kept is drawn from block m of this stream.
     """
-    groups: dict[tuple[int, tuple[int, int]], list[int]] = {}
-    for position, (shape, rule) in enumerate(zip(shapes, initializers, strict=True)):
-        groups.setdefault((id(rule), shape), []).append(position)
-    matrices: dict[int, F32] = {}
-    for number, ((_, shape), positions) in enumerate(groups.items()):
-        rule = initializers[positions[0]]
-        stack = np.asarray(rule.draw((len(positions), *shape), stream / number), dtype=np.float32)
-        matrices.update(zip(positions, stack, strict=True))
-    return [matrices[position] for position in range(len(shapes))]
-
-
-def _masked(matrices: Sequence[F32], densities: Sequence[float], stream: Stream) -> list[F32]:
-    """The matrices with each weight kept with its density, and the kept ones divided by it."""
-    uniform = stream.generator().random(sum(matrix.size for matrix in matrices), dtype=np.float32)
-    masked = []
-    start = 0
-    for matrix, density in zip(matrices, densities, strict=True):
-        kept = uniform[start : start + matrix.size].reshape(matrix.shape) < density
-        start += matrix.size
-        masked.append(matrix * kept / np.float32(density))
-    return masked
+    sizes = [inputs * outputs for inputs, outputs in shapes]
+    ends = list(accumulate(sizes))
+    weights = np.empty(ends[-1] if ends else 0, dtype=np.float32)
+    matrices = [
+        weights[end - size : end].reshape(shape) for shape, size, end in zip(shapes, sizes, ends, strict=True)
+    ]
+    numbers: list[int | None] = []
+    for place, (matrix, rule) in enumerate(zip(matrices, initializers, strict=True)):
+        if isinstance(rule, RuleInitializer):
+            numbers.append(rule.number)
+        else:
+            numbers.append(None)
+            matrix[:] = rule.draw(matrix.shape, stream / place)
+    mask_key = masks.key if masks is not None else 0
+    _kernel.draw_matrices(weights, shapes, numbers, stream.keys(len(shapes)), densities, mask_key)
+    return matrices
 
 
 def draw_networks(
@@ -141,15 +152,17 @@ def draw_networks(
         stream: the stream of these networks.
     """
     depths = rule.draw_depths(len(ends), stream / "depths")
+    inner = (rule.width, rule.width)
     shapes = [
         shape
         for (inputs, outputs), depth in zip(ends, depths, strict=True)
-        for shape in [(inputs, rule.width), *[(rule.width, rule.width)] * (depth - 2), (rule.width, outputs)]
+        for shape in [(inputs, rule.width), *[inner] * (depth - 2), (rule.width, outputs)]
     ]
     initializers = parts.draw_many("initialization_choices", len(shapes), stream / "initializers")
     densities = rule.draw_densities(len(shapes), stream / "densities")
-    matrices = draw_matrices(shapes, initializers, stream / "weights")
-    weights = iter(_masked(matrices, densities, stream / "masks"))
+    weights = iter(
+        draw_matrices(shapes, initializers, stream / "weights", densities, stream / "masks"),
+    )
     hidden = len(shapes) - len(ends)
     activations = parts.draw_many("activation_choices", hidden, stream / "activations")
     scales = rule.draw_scales(hidden, stream / "scales")

@@ -7,7 +7,6 @@ test over a million draws sees no difference. Not here: the noise's scale, which
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from plurel.config import Choices, Draws
 from plurel.errors import ConfigError
+from plurel_scm import _kernel
 
 if TYPE_CHECKING:
     from plurel.seeding import Stream
@@ -29,19 +29,11 @@ _FRACTION_BITS = 32 - KNOT_BITS
 _SMALLEST_CUMULATED = 0.5
 
 
-@cache
-def _angles() -> tuple[F64, F64, F64]:
-    """Angles of the cells' edges, and the logarithms of sine and cosine at the cells' centres."""
-    edges = np.linspace(0, np.pi / 2, 2 * KNOTS + 1)
-    centres = (edges[1:] + edges[:-1]) / 2
-    return edges, np.log(np.sin(centres)), np.log(np.cos(centres))
-
-
 def beta_quantiles(alpha: float, beta: float) -> F64:
     """Quantiles of the Beta distribution at 0, 1/4096, ..., 1.
 
-    With `x = sin(t)^2` the density over `t` is proportional to `sin(t)^(2 alpha - 1) cos(t)^(2 beta - 1)`,
-    bounded from 1/2 on, so its cumulated cells can be inverted; below 1/2 the incomplete beta function is.
+    With parameters from 1/2 on the kernel cumulates the density over an angle, where it is bounded; below
+    that the incomplete beta function is inverted.
 
     Args:
         alpha: first parameter, above 0.
@@ -55,24 +47,17 @@ def beta_quantiles(alpha: float, beta: float) -> F64:
     """
     if not (alpha > 0 and beta > 0):
         raise ConfigError(f"Beta noise needs parameters above 0, got alpha {alpha} and beta {beta}")
-    levels = np.linspace(0, 1, KNOTS + 1)
     if min(alpha, beta) < _SMALLEST_CUMULATED:
         from scipy.special import betaincinv
 
-        quantiles: F64 = betaincinv(alpha, beta, levels)
+        quantiles: F64 = betaincinv(alpha, beta, np.linspace(0, 1, KNOTS + 1))
         return quantiles
-    edges, log_sine, log_cosine = _angles()
-    density = (2 * alpha - 1) * log_sine + (2 * beta - 1) * log_cosine
-    density -= density.max()
-    np.exp(density, out=density)
-    cumulated = np.concatenate(([0.0], np.cumsum(density)))
-    cumulated /= cumulated[-1]
-    return np.sin(np.interp(levels, cumulated, edges)) ** 2
+    return _kernel.beta_quantiles(alpha, beta)
 
 
-def random_words(generator: np.random.Generator, count: int) -> NDArray[np.uint32]:
-    """`count` uniform 32-bit words, two from each of the bit generator's, low half first on every machine."""
-    words: NDArray[np.uint64] = generator.bit_generator.random_raw((count + 1) // 2)
+def random_words(stream: Stream, block: int, count: int) -> NDArray[np.uint32]:
+    """`count` uniform 32-bit words of a block: the two halves of each of the stream's, the low one first."""
+    words = _kernel.words(stream.key, block, (count + 1) // 2)
     return words.astype("<u8", copy=False).view("<u4")[:count]
 
 
@@ -82,21 +67,20 @@ class BetaNoisePlan:
 
     Attributes:
         stream: the node's stream of noise.
-        quantiles: lower end of each of the 4096 cells, `[4096] f32`.
-        widths: the cells' widths for one step of the 20-bit fraction, `[4096] f32`.
+        knots: quantiles at the ends of 4096 equally likely cells, `[4097] f32`.
     """
 
     stream: Stream
-    quantiles: F32
-    widths: F32
+    knots: F32
 
     def block(self, index: int, shape: tuple[int, ...]) -> F32:
         """Independent draws in 0..1 of a shape."""
-        words = random_words(self.stream.generator(index), int(np.prod(shape, dtype=np.int64)))
+        words = random_words(self.stream, index, int(np.prod(shape, dtype=np.int64)))
         cells = (words >> np.uint32(_FRACTION_BITS)).astype(np.intp)
         draws = (words & np.uint32((1 << _FRACTION_BITS) - 1)).astype(np.float32)
-        draws *= self.widths.take(cells)
-        draws += self.quantiles.take(cells)
+        draws *= np.float32(2.0**-_FRACTION_BITS)
+        draws *= np.diff(self.knots).take(cells)
+        draws += self.knots.take(cells)
         return draws.reshape(shape)
 
 
@@ -121,8 +105,4 @@ class Beta:
         quantiles = beta_quantiles(
             float(self.alpha.draw(stream / "alpha")), float(self.beta.draw(stream / "beta"))
         )
-        return BetaNoisePlan(
-            stream=stream / "draws",
-            quantiles=quantiles[:-1].astype(np.float32),
-            widths=(np.diff(quantiles) / (1 << _FRACTION_BITS)).astype(np.float32),
-        )
+        return BetaNoisePlan(stream / "draws", quantiles.astype(np.float32))

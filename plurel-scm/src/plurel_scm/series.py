@@ -1,13 +1,12 @@
 """Source `ts`: a series along the rows of a table, the mean of a trend, a cycle and autocorrelated noise.
 
-A block of rows is made without the blocks before it: the noise restarts from as many of the earlier
-innovations as float precision remembers. Not here: event times; the rows' order stands for time.
+A series is computed by the kernel, a block of rows without the blocks before it. Not here: event times; the
+rows' order stands for time.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -15,8 +14,8 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from plurel.config import Choices, Draws, Within
-from plurel.errors import ConfigError
 from plurel.plugins.requests import BLOCK_ROWS
+from plurel_scm import _kernel
 from plurel_scm.labels import labels_of
 from plurel_scm.sources import draw_bounds, value_scales
 
@@ -26,61 +25,7 @@ if TYPE_CHECKING:
     from plurel.seeding import Stream
 
 F32: TypeAlias = NDArray[np.float32]
-F64: TypeAlias = NDArray[np.float64]
 I64: TypeAlias = NDArray[np.int64]
-
-FORGOTTEN = 2.0**-53
-"""Relative size below which an innovation no longer shows in the state."""
-
-
-def autoregressive(innovations: F64, rho: float) -> F64:
-    """The states of an AR(1) process from state 0, `state[t] = rho * state[t - 1] + innovation[t]`.
-
-    A scan by doubling (Kogge and Stone, 1973): each pass joins states twice as far apart.
-
-    Args:
-        innovations: `[rows] f64`.
-        rho: autocorrelation, -1 < rho < 1.
-
-    Returns:
-        `[rows] f64`.
-    """
-    states = innovations.copy()
-    distance, factor = 1, rho
-    while distance < len(states) and abs(factor) >= FORGOTTEN:
-        states[distance:] += factor * states[:-distance]
-        distance, factor = 2 * distance, factor * factor
-    return states
-
-
-def memory(rho: float) -> int:
-    """Number of rows after which an innovation is forgotten below float precision.
-
-    Raises:
-        ConfigError: unless -1 < rho < 1.
-    """
-    if not -1 < rho < 1:
-        raise ConfigError(f"the autocorrelation of a series must lie between -1 and 1, got {rho}")
-    return math.ceil(math.log(FORGOTTEN) / math.log(abs(rho))) if rho else 0
-
-
-def autoregressive_block(innovations: Callable[[int], F64], index: int, rho: float) -> F64:
-    """The states of one block, restarted from the innovations of earlier blocks that still show.
-
-    Args:
-        innovations: those of a block by its number; all blocks before `index` have `BLOCK_ROWS` of them.
-        index: number of the block.
-        rho: autocorrelation, -1 < rho < 1.
-
-    Returns:
-        `[rows] f64`.
-    """
-    remembered = min(memory(rho), index * BLOCK_ROWS)
-    first = index - math.ceil(remembered / BLOCK_ROWS)
-    parts = [innovations(block) for block in range(first, index + 1)]
-    rows = len(parts[-1])
-    history = np.concatenate(parts)[-(remembered + rows) :] if rows else parts[-1]
-    return autoregressive(history, rho)[remembered:]
 
 
 @frozen
@@ -112,18 +57,25 @@ class Series:
     rho: float
 
     def block(self, index: int, start: int, stop: int) -> F32:
-        """Values of the rows of a block, `[rows] f32`."""
-        row = np.arange(start, stop, dtype=np.float64)
-        trend = np.minimum(self.trend_scale * (row / self.rows) ** self.trend_alpha + self.low, self.high)
-        cycle = self.cycle_scale * np.sin(np.pi * row / self.cycle_rows)
+        """Values of the rows of a block, `[rows] f32`: the mean of the three parts, each within the bounds.
 
-        def innovations(block: int) -> F64:
-            count = stop - start if block == index else BLOCK_ROWS
-            return self.stream.generator(block).normal(0, self.noise_scale, count)
-
-        noise = autoregressive_block(innovations, index, self.rho)
-        total = trend + np.clip(cycle, self.low, self.high) + np.clip(noise, self.low, self.high)
-        return (total / 3).astype(np.float32)
+        The noise restarts from as many of the earlier innovations as double precision remembers.
+        """
+        return _kernel.series(
+            self.stream.key,
+            index,
+            stop - start,
+            BLOCK_ROWS,
+            rows=self.rows,
+            low=self.low,
+            high=self.high,
+            trend_scale=self.trend_scale,
+            trend_alpha=self.trend_alpha,
+            cycle_scale=self.cycle_scale,
+            cycle_rows=self.cycle_rows,
+            noise_scale=self.noise_scale,
+            rho=self.rho,
+        )
 
 
 @frozen
@@ -136,8 +88,9 @@ class LabelSeries:
     def block(self, index: int, start: int, stop: int) -> I64:
         """Labels of the rows of a block, `[rows] int64`."""
         scores = np.stack([series.block(index, start, stop) for series in self.series]).astype(np.float64)
-        cumulated = np.cumsum(np.exp(scores - scores.max(axis=0)), axis=0)
-        level = self.stream.generator(index).random(stop - start) * cumulated[-1]
+        odds = _kernel.exp((scores - scores.max(axis=0)).ravel()).reshape(scores.shape)
+        cumulated = np.cumsum(odds, axis=0)
+        level = _kernel.uniform(self.stream.key, index, stop - start) * cumulated[-1]
         labels: I64 = np.count_nonzero(cumulated <= level, axis=0)
         return np.minimum(labels, len(self.series) - 1)
 

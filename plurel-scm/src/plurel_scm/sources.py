@@ -1,8 +1,8 @@
 """Nodes without inputs whose rows are independent: uniform, gaussian, beta, and mixtures of these.
 
 A numeric source draws its bounds, two sorted uniforms times a scale, and then each row inside them; a
-categorical one draws the labels' probabilities once, whatever its name. Not here: series along the rows
-(`plurel_scm.series`).
+categorical one draws the labels' probabilities once, whatever its name. All draws are the kernel's, so they
+are the same on every machine. Not here: series along the rows (`plurel_scm.series`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from plurel.config import Choices, Draws
+from plurel_scm import _kernel
 from plurel_scm.labels import labels_of
 
 if TYPE_CHECKING:
@@ -41,15 +42,15 @@ def beta_parameters() -> Choices:
 def draw_bounds(value_scale: Choices, stream: Stream) -> tuple[float, float]:
     """Lower and upper bound of a source: two sorted uniforms times a drawn scale."""
     scale = float(value_scale.draw(stream / "value scale"))
-    low, high = np.sort((stream / "bounds").generator().random(2)) * scale
+    low, high = np.sort(_kernel.uniform((stream / "bounds").key, 0, 2)) * scale
     return float(low), float(high)
 
 
 class Distribution(Protocol):
     """A distribution of numbers."""
 
-    def sample(self, generator: np.random.Generator, count: int) -> F64:
-        """Independent draws, `[count] f64`."""
+    def sample(self, stream: Stream, block: int, count: int) -> F64:
+        """Independent draws from a block of a stream, `[count] f64`."""
         ...
 
 
@@ -60,9 +61,9 @@ class UniformBetween:
     low: float
     high: float
 
-    def sample(self, generator: np.random.Generator, count: int) -> F64:
-        """Independent draws, `[count] f64`."""
-        return generator.uniform(self.low, self.high, count)
+    def sample(self, stream: Stream, block: int, count: int) -> F64:
+        """Independent draws from a block of a stream, `[count] f64`."""
+        return self.low + (self.high - self.low) * _kernel.uniform(stream.key, block, count)
 
 
 @frozen
@@ -72,9 +73,10 @@ class GaussianBetween:
     low: float
     high: float
 
-    def sample(self, generator: np.random.Generator, count: int) -> F64:
-        """Independent draws, `[count] f64`."""
-        draws = generator.normal((self.low + self.high) / 2, (self.high - self.low) / 4, count)
+    def sample(self, stream: Stream, block: int, count: int) -> F64:
+        """Independent draws from a block of a stream, `[count] f64`."""
+        deviations = _kernel.normal(stream.key, block, count)
+        draws: F64 = (self.low + self.high) / 2 + (self.high - self.low) / 4 * deviations
         return np.clip(draws, self.low, self.high, out=draws)
 
 
@@ -87,9 +89,10 @@ class BetaBetween:
     alpha: float
     beta: float
 
-    def sample(self, generator: np.random.Generator, count: int) -> F64:
-        """Independent draws, `[count] f64`."""
-        return self.low + (self.high - self.low) * generator.beta(self.alpha, self.beta, count)
+    def sample(self, stream: Stream, block: int, count: int) -> F64:
+        """Independent draws from a block of a stream, `[count] f64`."""
+        shares = _kernel.beta(stream.key, block, count, self.alpha, self.beta)
+        return self.low + (self.high - self.low) * shares
 
 
 @frozen
@@ -98,10 +101,15 @@ class Mixture:
 
     components: tuple[Distribution, ...]
 
-    def sample(self, generator: np.random.Generator, count: int) -> F64:
-        """Independent draws, `[count] f64`."""
-        chosen = generator.integers(len(self.components), size=count)
-        draws = np.stack([component.sample(generator, count) for component in self.components])
+    def sample(self, stream: Stream, block: int, count: int) -> F64:
+        """Independent draws from a block of a stream, `[count] f64`."""
+        chosen = _kernel.below((stream / "chosen").key, block, count, len(self.components))
+        draws = np.stack(
+            [
+                component.sample(stream / place, block, count)
+                for place, component in enumerate(self.components)
+            ]
+        )
         return draws[chosen, np.arange(count)]
 
 
@@ -114,7 +122,7 @@ class IndependentNumbers:
 
     def block(self, index: int, start: int, stop: int) -> F32:
         """Values of the rows of a block, `[rows] f32`."""
-        return self.distribution.sample(self.stream.generator(index), stop - start).astype(np.float32)
+        return self.distribution.sample(self.stream, index, stop - start).astype(np.float32)
 
 
 @frozen(eq=False)
@@ -131,14 +139,14 @@ class IndependentLabels:
 
     def block(self, index: int, start: int, stop: int) -> I64:
         """Labels of the rows of a block, `[rows] int64`."""
-        uniform = self.stream.generator(index).random(stop - start)
+        uniform = _kernel.uniform(self.stream.key, index, stop - start)
         labels = np.searchsorted(self.cumulated, uniform, side="right")
         return np.minimum(labels, len(self.cumulated) - 1).astype(np.int64)
 
 
 def draw_labels(categories: int, stream: Stream) -> IndependentLabels:
     """A categorical source whose labels' probabilities are Dirichlet with all parameters 1."""
-    probabilities = (stream / "probabilities").generator().dirichlet(np.ones(categories))
+    probabilities = _kernel.shares((stream / "probabilities").key, 0, categories)
     return IndependentLabels(stream / "draws", np.cumsum(probabilities))
 
 
@@ -220,11 +228,11 @@ class Mixed:
 
     def plan(self, request: SourceRequest) -> SourcePlan:
         """Draw the components, with replacement, each with bounds of its own."""
-        generator = (request.stream / "components").generator()
-        kinds = generator.integers(3, size=generator.integers(2, MOST_COMPONENTS, endpoint=True))
+        stream = request.stream
+        (more,) = _kernel.below((stream / "count").key, 0, 1, MOST_COMPONENTS - 1)
+        kinds = _kernel.below((stream / "components").key, 0, 2 + int(more), 3)
         components = [
-            self._component(int(kind), request.stream / "component" / number)
-            for number, kind in enumerate(kinds)
+            self._component(int(kind), stream / "component" / number) for number, kind in enumerate(kinds)
         ]
         return _plan(request, Mixture(tuple(components)))
 

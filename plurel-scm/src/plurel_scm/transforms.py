@@ -13,6 +13,8 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
+from plurel_scm import _kernel
+
 if TYPE_CHECKING:
     from plurel.plugins.requests import ColumnFacts
 
@@ -26,7 +28,7 @@ def _identity(values: F64) -> F64:
 
 
 def _log(values: F64) -> F64:
-    return np.copysign(np.log1p(np.abs(values)), values)
+    return _kernel.signed_log(values)
 
 
 def _sqrt(values: F64) -> F64:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import math
 import numbers
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -22,14 +24,13 @@ from plurel.errors import ConfigError
 from plurel.plugins.entries import closest
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from plurel.seeding import Stream
 
 Scalar = str | int | float | bool
 
 _KEYS = ("kind", "value", "weights")
 _MOST_ZIPF = 1_000_000
+WORD_BITS = 64
 
 
 def _frozen_value(value: Any) -> tuple[Any, ...]:
@@ -122,11 +123,10 @@ class Choices:
         return self.draw_many(1, stream)[0]
 
     def draw_many(self, count: int, stream: Stream) -> list[Any]:
-        """`count` independent values from one generator of the stream."""
+        """`count` independent values from the words of one stream."""
         if self.kind == "set":
             return [self.value[place] for place in self.draw_indices(count, stream)]
-        generator = stream.generator()
-        return [_DRAWS[self.kind](self.value, generator) for _ in range(count)]
+        return _DRAWS[self.kind](self.value, count, stream)
 
     def draw_index(self, stream: Stream) -> int:
         """Place of the value that `draw` gives; for sets."""
@@ -136,12 +136,9 @@ class Choices:
         """Places of the values that `draw_many` gives; for sets."""
         if len(self.value) == 1:
             return [0] * count
-        generator = stream.generator()
         if self.weights is None:
-            return [int(place) for place in generator.integers(len(self.value), size=count)]
-        total = sum(self.weights)
-        shares = [weight / total for weight in self.weights]
-        return [int(place) for place in generator.choice(len(self.value), size=count, p=shares)]
+            return [word * len(self.value) >> WORD_BITS for word in stream.words(count)]
+        return _weighted_places(self.weights, count, stream)
 
 
 def unstructure(value: Any) -> Any:
@@ -236,20 +233,34 @@ def _integers(value: tuple[Any, ...]) -> bool:
     return all(isinstance(item, int) for item in value)
 
 
-def _draw_range(value: tuple[Any, ...], generator: np.random.Generator) -> int | float:
-    low, high = value
-    if _integers(value):
-        return int(generator.integers(low, high, endpoint=True))
-    return _inside(low + (high - low) * generator.random(), value)
+def _uniforms(count: int, stream: Stream) -> list[float]:
+    """Numbers in 0..1, 1 left out: the upper 53 bits of words, as numpy makes them."""
+    return [(word >> 11) * 2.0**-53 for word in stream.words(count)]
 
 
-def _draw_log_range(value: tuple[Any, ...], generator: np.random.Generator) -> int | float:
+def _weighted_places(weights: Sequence[float], count: int, stream: Stream) -> list[int]:
+    """Places of values that are as likely as their weights say; never one of weight 0."""
+    cumulated = list(accumulate(weights))
+    last = max(place for place, weight in enumerate(weights) if weight)
+    return [
+        min(bisect_right(cumulated, uniform * cumulated[-1]), last) for uniform in _uniforms(count, stream)
+    ]
+
+
+def _draw_range(value: tuple[Any, ...], count: int, stream: Stream) -> list[int] | list[float]:
     low, high = value
     if _integers(value):
-        # The integer k stands for [k, k + 1), so that every integer has its share.
-        drawn = math.exp(generator.uniform(math.log(low), math.log(high + 1)))
-        return int(_inside(math.floor(drawn), value))
-    return _inside(math.exp(generator.uniform(math.log(low), math.log(high))), value)
+        return [low + (word * (high - low + 1) >> WORD_BITS) for word in stream.words(count)]
+    return [_inside(low + (high - low) * uniform, value) for uniform in _uniforms(count, stream)]
+
+
+def _draw_log_range(value: tuple[Any, ...], count: int, stream: Stream) -> list[int] | list[float]:
+    # The integer k stands for [k, k + 1), so that every integer has its share.
+    low, high = math.log(value[0]), math.log(value[1] + _integers(value))
+    drawn = [math.exp(low + (high - low) * uniform) for uniform in _uniforms(count, stream)]
+    if _integers(value):
+        return [int(_inside(math.floor(number), value)) for number in drawn]
+    return [_inside(number, value) for number in drawn]
 
 
 def _inside(drawn: float, bounds: tuple[Any, ...]) -> float:
@@ -258,26 +269,30 @@ def _inside(drawn: float, bounds: tuple[Any, ...]) -> float:
     return float(min(max(drawn, low), high))
 
 
-def _draw_zipf_range(value: tuple[Any, ...], generator: np.random.Generator) -> int:
+def _draw_zipf_range(value: tuple[Any, ...], count: int, stream: Stream) -> list[int]:
     low, high = value
-    shares = [1 / k for k in range(low, high + 1)]
-    total = sum(shares)
-    return int(low + generator.choice(len(shares), p=[share / total for share in shares]))
+    return [low + place for place in _weighted_places([1 / k for k in range(low, high + 1)], count, stream)]
 
 
-def _draw_normal(value: tuple[Any, ...], generator: np.random.Generator) -> float:
-    return float(generator.normal(*value))
+def _draw_normal(value: tuple[Any, ...], count: int, stream: Stream) -> list[float]:
+    first, second = value
+    drawn: list[float] = stream.generator().normal(first, second, count).tolist()
+    return drawn
 
 
-def _draw_lognormal(value: tuple[Any, ...], generator: np.random.Generator) -> float:
-    return float(generator.lognormal(*value))
+def _draw_lognormal(value: tuple[Any, ...], count: int, stream: Stream) -> list[float]:
+    first, second = value
+    drawn: list[float] = stream.generator().lognormal(first, second, count).tolist()
+    return drawn
 
 
-def _draw_beta(value: tuple[Any, ...], generator: np.random.Generator) -> float:
-    return float(generator.beta(*value))
+def _draw_beta(value: tuple[Any, ...], count: int, stream: Stream) -> list[float]:
+    first, second = value
+    drawn: list[float] = stream.generator().beta(first, second, count).tolist()
+    return drawn
 
 
-_DRAWS: Mapping[str, Callable[[tuple[Any, ...], np.random.Generator], Any]] = {
+_DRAWS: Mapping[str, Callable[[tuple[Any, ...], int, Stream], list[Any]]] = {
     "range": _draw_range,
     "log_range": _draw_log_range,
     "zipf_range": _draw_zipf_range,

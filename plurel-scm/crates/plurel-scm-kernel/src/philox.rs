@@ -41,41 +41,50 @@ pub struct Words {
     place: u64,
     made: [u64; 4],
     used: usize,
-    half: Option<u32>,
 }
 
 impl Words {
     /// The beginning of a block.
     pub fn new(key: Key, block: u64) -> Self {
-        Words { key, block, place: 0, made: [0; 4], used: 4, half: None }
+        Words { key, block, place: 0, made: [0; 4], used: 4 }
+    }
+
+    /// The block from its word number `start` on.
+    pub fn starting_at(key: Key, block: u64, start: u64) -> Self {
+        let mut words = Words { place: start / 4, ..Words::new(key, block) };
+        for _ in 0..start % 4 {
+            words.word();
+        }
+        words
+    }
+
+    fn four(&mut self) -> [u64; 4] {
+        self.place += 1;
+        words_at(self.key, [self.place, 0, 0, self.block])
     }
 
     /// The next word.
     #[inline]
     pub fn word(&mut self) -> u64 {
         if self.used == 4 {
-            self.place += 1;
-            self.made = words_at(self.key, [self.place, 0, 0, self.block]);
+            self.made = self.four();
             self.used = 0;
         }
         self.used += 1;
         self.made[self.used - 1]
     }
 
-    /// The next half word: the low half of a word, then its high half.
-    #[inline]
-    pub fn half_word(&mut self) -> u32 {
-        if let Some(high) = self.half.take() {
-            return high;
-        }
-        let word = self.word();
-        self.half = Some((word >> 32) as u32);
-        word as u32
-    }
-
     /// Fills a slice with the next words.
     pub fn fill(&mut self, out: &mut [u64]) {
-        for slot in out {
+        let left = (4 - self.used).min(out.len());
+        let (first, rest) = out.split_at_mut(left);
+        first.copy_from_slice(&self.made[self.used..][..left]);
+        self.used += left;
+        let mut fours = rest.chunks_exact_mut(4);
+        for four in &mut fours {
+            four.copy_from_slice(&self.four());
+        }
+        for slot in fours.into_remainder() {
             *slot = self.word();
         }
     }
@@ -95,11 +104,15 @@ mod tests {
     }
 
     #[test]
-    fn halves_are_the_words_low_half_first() {
-        let (mut whole, mut halves) = (Words::new([7, 0], 0), Words::new([7, 0], 0));
-        for _ in 0..9 {
-            let word = whole.word();
-            assert_eq!(u64::from(halves.half_word()) | u64::from(halves.half_word()) << 32, word);
+    fn a_block_can_be_entered_anywhere() {
+        let mut whole = [0; 30];
+        Words::new([7, 0], 2).fill(&mut whole);
+        for start in 0..20 {
+            let mut words = Words::starting_at([7, 0], 2, start as u64);
+            let first = words.word();
+            let mut rest = [0; 9];
+            words.fill(&mut rest);
+            assert_eq!((first, &rest[..]), (whole[start], &whole[start + 1..start + 10]));
         }
     }
 

@@ -1,39 +1,214 @@
-//! Draws as numpy arrays.
+//! Draws as numpy arrays: the arguments are a stream's key, the number of a block, and how many.
 
-use numpy::{IntoPyArray, PyArray1};
-use plurel_scm_kernel::philox::Words;
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadwriteArray1};
+use plurel_scm_kernel::matrices::{Initializer, mask};
+use plurel_scm_kernel::philox::{Key, Words};
+use plurel_scm_kernel::series::Series;
+use plurel_scm_kernel::{draws, quantiles, special};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-fn start(key: u128, block: u64) -> Words {
-    Words::new([key as u64, (key >> 64) as u64], block)
+fn halves(key: u128) -> Key {
+    [key as u64, (key >> 64) as u64]
 }
 
 fn filled<'py, T: numpy::Element + Send>(
     py: Python<'py>,
+    key: u128,
+    block: u64,
     count: usize,
-    draw: impl FnMut() -> T + Send,
+    mut draw: impl FnMut(&mut Words) -> T + Send,
 ) -> Bound<'py, PyArray1<T>> {
-    let values: Vec<T> = py.detach(|| std::iter::repeat_with(draw).take(count).collect());
+    let values: Vec<T> = py.detach(|| {
+        let mut words = Words::new(halves(key), block);
+        std::iter::repeat_with(|| draw(&mut words)).take(count).collect()
+    });
     values.into_pyarray(py)
 }
 
 /// The first words of a block of a stream.
 #[pyfunction]
 pub fn words(py: Python<'_>, key: u128, block: u64, count: usize) -> Bound<'_, PyArray1<u64>> {
-    let mut words = start(key, block);
-    filled(py, count, move || words.word())
+    let values = py.detach(|| {
+        let mut values = vec![0; count];
+        Words::new(halves(key), block).fill(&mut values);
+        values
+    });
+    values.into_pyarray(py)
 }
 
 /// Uniform numbers in 0..1.
 #[pyfunction]
 pub fn uniform(py: Python<'_>, key: u128, block: u64, count: usize) -> Bound<'_, PyArray1<f64>> {
-    let mut words = start(key, block);
-    filled(py, count, move || words.uniform())
+    filled(py, key, block, count, Words::uniform)
 }
 
 /// Standard normal numbers.
 #[pyfunction]
 pub fn normal(py: Python<'_>, key: u128, block: u64, count: usize) -> Bound<'_, PyArray1<f64>> {
-    let mut words = start(key, block);
-    filled(py, count, move || words.normal())
+    filled(py, key, block, count, Words::normal)
+}
+
+/// Standard Cauchy numbers.
+#[pyfunction]
+pub fn cauchy(py: Python<'_>, key: u128, block: u64, count: usize) -> Bound<'_, PyArray1<f64>> {
+    filled(py, key, block, count, Words::cauchy)
+}
+
+/// Beta numbers, for parameters above 0.
+#[pyfunction]
+pub fn beta(py: Python<'_>, key: u128, block: u64, count: usize, alpha: f64, beta: f64) -> Bound<'_, PyArray1<f64>> {
+    filled(py, key, block, count, move |words| words.beta(alpha, beta))
+}
+
+/// Integers below a bound.
+#[pyfunction]
+pub fn below(py: Python<'_>, key: u128, block: u64, count: usize, bound: u64) -> PyResult<Bound<'_, PyArray1<i64>>> {
+    if bound == 0 || bound > i64::MAX as u64 {
+        return Err(PyValueError::new_err(format!("integers are drawn below 1 to 2**63 - 1, got {bound}")));
+    }
+    Ok(filled(py, key, block, count, move |words| words.below(bound) as i64))
+}
+
+/// The integers from 0 in random order.
+#[pyfunction]
+pub fn permutation(py: Python<'_>, key: u128, block: u64, count: usize) -> Bound<'_, PyArray1<i64>> {
+    let values = py.detach(|| {
+        let mut values: Vec<i64> = (0..count as i64).collect();
+        Words::new(halves(key), block).shuffle(&mut values);
+        values
+    });
+    values.into_pyarray(py)
+}
+
+/// Shares that sum to 1, all such equally likely.
+#[pyfunction]
+pub fn shares(py: Python<'_>, key: u128, block: u64, count: usize) -> Bound<'_, PyArray1<f64>> {
+    py.detach(|| Words::new(halves(key), block).shares(count)).into_pyarray(py)
+}
+
+/// Exponentials.
+#[pyfunction]
+pub fn exp<'py>(py: Python<'py>, values: PyReadonlyArray1<'py, f64>) -> Bound<'py, PyArray1<f64>> {
+    values.as_array().mapv(special::exp).into_pyarray(py)
+}
+
+/// Signed logarithms, `sign(x) log(1 + |x|)`.
+#[pyfunction]
+pub fn signed_log<'py>(py: Python<'py>, values: PyReadonlyArray1<'py, f64>) -> Bound<'py, PyArray1<f64>> {
+    values.as_array().mapv(draws::signed_log).into_pyarray(py)
+}
+
+/// Quantiles of a Beta distribution at 0, 1/4096, ..., 1, for parameters from 1/2 on.
+#[pyfunction]
+pub fn beta_quantiles(py: Python<'_>, alpha: f64, beta: f64) -> Bound<'_, PyArray1<f64>> {
+    py.detach(|| quantiles::beta_quantiles(alpha, beta)).into_pyarray(py)
+}
+
+fn known(initializer: usize) -> PyResult<Initializer> {
+    let (_, known) = Initializer::NAMES
+        .get(initializer)
+        .ok_or_else(|| PyValueError::new_err(format!("there is no initialiser number {initializer}")))?;
+    Ok(*known)
+}
+
+/// A stack of matrices drawn one after the other.
+#[pyfunction]
+pub fn weights(
+    py: Python<'_>,
+    key: u128,
+    initializer: usize,
+    count: usize,
+    inputs: usize,
+    outputs: usize,
+) -> PyResult<Bound<'_, PyArray1<f32>>> {
+    let initializer = known(initializer)?;
+    let values = py.detach(|| {
+        let mut words = Words::new(halves(key), 0);
+        let mut values = vec![0.0; count * inputs * outputs];
+        for matrix in values.chunks_mut((inputs * outputs).max(1)) {
+            initializer.draw(inputs, outputs, &mut words, matrix);
+        }
+        values
+    });
+    Ok(values.into_pyarray(py))
+}
+
+/// Fills `out` with matrices of the given shapes, one behind the other.
+///
+/// Matrix number m is drawn from the m-th of `keys` by its initialiser; where that is None it is left as it is. With
+/// densities it is masked by the words of block m of `mask_key`.
+#[pyfunction]
+#[pyo3(signature = (out, shapes, initializers, keys, densities=None, mask_key=0))]
+pub fn draw_matrices(
+    py: Python<'_>,
+    mut out: PyReadwriteArray1<'_, f32>,
+    shapes: Vec<(usize, usize)>,
+    initializers: Vec<Option<usize>>,
+    keys: &[u8],
+    densities: Option<Vec<f64>>,
+    mask_key: u128,
+) -> PyResult<()> {
+    let initializers: Vec<Option<Initializer>> =
+        initializers.into_iter().map(|number| number.map(known).transpose()).collect::<PyResult<_>>()?;
+    let (keys, odd) = keys.as_chunks::<16>();
+    let counts = [initializers.len(), keys.len(), densities.as_ref().map_or(shapes.len(), Vec::len)];
+    if counts != [shapes.len(); 3] || !odd.is_empty() {
+        return Err(PyValueError::new_err(format!(
+            "{} matrices need as many initialisers, keys and densities, got {counts:?}",
+            shapes.len()
+        )));
+    }
+    let mut rest = out.as_slice_mut()?;
+    let size: usize = shapes.iter().map(|(inputs, outputs)| inputs * outputs).sum();
+    if rest.len() != size {
+        return Err(PyValueError::new_err(format!("these matrices have {size} weights, `out` has {}", rest.len())));
+    }
+    py.detach(|| {
+        for (place, (inputs, outputs)) in shapes.into_iter().enumerate() {
+            let (matrix, others) = core::mem::take(&mut rest).split_at_mut(inputs * outputs);
+            rest = others;
+            if let Some(initializer) = initializers[place] {
+                let key = halves(u128::from_le_bytes(keys[place]));
+                initializer.draw(inputs, outputs, &mut Words::new(key, 0), matrix);
+            }
+            if let Some(densities) = &densities {
+                mask(densities[place], &mut Words::new(halves(mask_key), place as u64), matrix);
+            }
+        }
+    });
+    Ok(())
+}
+
+/// A block of a series along the rows of a table.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "a series has as many parameters")]
+pub fn series(
+    py: Python<'_>,
+    key: u128,
+    block: u64,
+    count: usize,
+    block_rows: u64,
+    rows: u64,
+    low: f64,
+    high: f64,
+    trend_scale: f64,
+    trend_alpha: f64,
+    cycle_scale: f64,
+    cycle_rows: u64,
+    noise_scale: f64,
+    rho: f64,
+) -> PyResult<Bound<'_, PyArray1<f32>>> {
+    if block_rows == 0 || !(rho > -1.0 && rho < 1.0) {
+        return Err(PyValueError::new_err(format!(
+            "a series has blocks of at least one row and an autocorrelation between -1 and 1, got {block_rows} and {rho}"
+        )));
+    }
+    let series = Series { rows, low, high, trend_scale, trend_alpha, cycle_scale, cycle_rows, noise_scale, rho };
+    let values = py.detach(|| {
+        let mut values = vec![0.0; count];
+        series.block(halves(key), block, block_rows, &mut values);
+        values
+    });
+    Ok(values.into_pyarray(py))
 }
