@@ -318,8 +318,7 @@ def test_columns_sit_on_random_nodes_in_ascending_order(request_of, seed, column
 
 
 def test_edge_weights_come_from_the_families_they_are_named_after():
-    generator = np.random.default_rng(0)
-    draws = {name: family(generator, 20_000) for name, family in EDGE_WEIGHTS.items()}
+    draws = {name: family(Stream(0), 20_000) for name, family in EDGE_WEIGHTS.items()}
     assert draws["gaussian"].std() == pytest.approx(1, rel=0.03)
     assert np.log(draws["lognormal"]).std() == pytest.approx(1, rel=0.03)
     assert np.median(np.abs(draws["cauchy"])) == pytest.approx(1, rel=0.05)

@@ -15,6 +15,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from plurel.config import Choices, Draws
+from plurel_scm import _kernel
 
 if TYPE_CHECKING:
     from plurel.seeding import Stream
@@ -297,6 +298,8 @@ class SineSum:
         return total
 
 
+LN_10 = 2.302585092994046
+
 MOST_TERMS = 1024
 """Sines of one sum beyond which a config is a mistake."""
 
@@ -318,9 +321,10 @@ class RandomSines:
     def draw(self, stream: Stream) -> SineSum:
         """A sum of sines of its own."""
         terms = int(self.terms.draw(stream / "terms"))
-        generator = stream.generator()
+        exponents = 2 * _kernel.uniform((stream / "frequencies").key, 0, terms) - 1
+        phases = _kernel.uniform((stream / "phases").key, 0, terms)
         return SineSum(
-            amplitudes=generator.normal(size=terms).astype(np.float32),
-            frequencies=(10 ** generator.uniform(-1, 1, terms)).astype(np.float32),
-            phases=generator.uniform(0, 2 * np.pi, terms).astype(np.float32),
+            amplitudes=_kernel.normal((stream / "amplitudes").key, 0, terms).astype(np.float32),
+            frequencies=_kernel.exp(LN_10 * exponents).astype(np.float32),
+            phases=(2 * np.pi * phases).astype(np.float32),
         )

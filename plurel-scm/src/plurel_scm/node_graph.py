@@ -14,7 +14,9 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from plurel.errors import ConfigError, GenerationError
+from plurel.generation.blame import blaming
 from plurel.plugins.requests import LayoutRequest, NodeInput
+from plurel_scm import _kernel
 
 if TYPE_CHECKING:
     from plurel.graph import Dag
@@ -28,11 +30,11 @@ EXTRA_NODES = 3
 KINDS: Mapping[str, Kind] = {"numerical": "number", "categorical": "category"}
 """Kinds by the names of `col_stype_choices`."""
 
-EDGE_WEIGHTS: Mapping[str, Callable[[np.random.Generator, int], NDArray[np.float64]]] = {
-    "gaussian": lambda generator, count: generator.standard_normal(count),
-    "lognormal": lambda generator, count: generator.lognormal(0, 1, count),
-    "cauchy": lambda generator, count: generator.standard_cauchy(count),
-    "uniform": lambda generator, count: generator.uniform(-2, 2, count),
+EDGE_WEIGHTS: Mapping[str, Callable[[Stream, int], NDArray[np.float64]]] = {
+    "gaussian": lambda stream, count: _kernel.normal(stream.key, 0, count),
+    "lognormal": lambda stream, count: _kernel.exp(_kernel.normal(stream.key, 0, count)),
+    "cauchy": lambda stream, count: _kernel.cauchy(stream.key, 0, count),
+    "uniform": lambda stream, count: 4 * _kernel.uniform(stream.key, 0, count) - 2,
 }
 """Families of edge weights by the names of `edge_weight_dist_choices`."""
 
@@ -118,14 +120,24 @@ def draw_node_graph(request: TableRequest, *, lazy: bool = False) -> NodeGraph:
     Args:
         request: the table.
         lazy: whether all nodes are numbers, whatever their columns show.
+
+    Raises:
+        PluginError: where the layout fails.
+        GenerationError: where it gives another number of nodes than it was asked for.
     """
     parts, stream, columns = request.parts, request.stream, request.table.columns
     density = float(parts.draw("scm_col_node_perc_choices", stream / "column density"))
     if density <= 0:
         raise ConfigError(f"scm_col_node_perc_choices lies above 0, got {density}")
     nodes = len(columns) + math.ceil(len(columns) / density) + EXTRA_NODES
-    layout = parts.draw("scm_layout_choices", stream / "layout")
-    dag = layout.draw(LayoutRequest(nodes=nodes), stream / "graph")
+    entry, layout = parts.draw_entry("scm_layout_choices", stream / "layout")
+    with blaming(f"the layout {entry.id}", f"the causal nodes of {request.table.name}"):
+        dag: Dag = layout.draw(LayoutRequest(nodes=nodes), stream / "graph")
+    if dag.nodes != nodes:
+        raise GenerationError(
+            f"the layout {entry.id} broke its contract for {request.table.name}: expected {nodes} causal "
+            f"nodes, got {dag.nodes}"
+        )
     order = (stream / "columns").generator().permutation(nodes)
     shown = dict(zip(sorted(order[: len(columns)].tolist()), columns, strict=True))
     hidden = iter(_hidden_kinds(nodes - len(columns), parts, stream / "hidden"))
@@ -133,7 +145,7 @@ def draw_node_graph(request: TableRequest, *, lazy: bool = False) -> NodeGraph:
     if lazy:
         kinds = [NodeKind(kind="number", column=kind.column) for kind in kinds]
     family = EDGE_WEIGHTS[parts.draw("edge_weight_dist_choices", stream / "edge weight family")]
-    weights = family((stream / "edge weights").generator(), len(dag.edges))
+    weights = family(stream / "edge weights", len(dag.edges))
     return NodeGraph(dag=dag, kinds=tuple(kinds), weights=weights)
 
 
