@@ -285,8 +285,11 @@ def test_plugins_show_gives_the_parameters_and_their_defaults(run: Run) -> None:
         "plurel-core:core",
     )
     assert document["parameters"] == [
-        {"name": "max_tasks", "type": "int", "default": 3, "about": "most tasks of a database."},
-        {"name": "min_rows", "type": "int", "default": 10, "about": "fewest labels of a split."},
+        {"name": name, "type": "int", "default": default, "about": about, "required": False}
+        for name, default, about in (
+            ("max_tasks", 3, "most tasks of a database."),
+            ("min_rows", 10, "fewest labels of a split."),
+        )
     ]
     said = run("plugins", "show", "autocomplete")[1]
     for name in ("plurel-core:autocomplete", "tasks/autocomplete", "tasks/plurel-core:autocomplete"):

@@ -105,6 +105,26 @@ def test_core_comes_in_through_the_same_hooks(install: Install) -> None:
 
 
 BAD = {
+    "raises what cannot be told": (
+        "class Mute(Exception):\n    def __str__(self): raise RuntimeError('no words')\nraise Mute",
+        "import",
+        "Mute: what it says cannot be read",
+    ),
+    "tells it over the screen": (
+        "raise ValueError('\\x1b[2Jgone\\n\\n' + 300 * 'x')",
+        "import",
+        "ValueError: \\x1b[2Jgone " + 285 * "x" + "...",
+    ),
+    "is asynchronous": (
+        good().replace("\ndef plurel_activations", "\nasync def plurel_activations"),
+        "register",
+        "ValueError: hook 'plurel_activations' is async; a hook is a plain function",
+    ),
+    "makes a kind of its own": (
+        good().replace("yield records.Activation", "yield type('Own', (records.Activation,), {})"),
+        "validate",
+        "TypeError: plurel_activations gave a Own, it must give records.Activation",
+    ),
     "raises at import": ("raise RuntimeError('no such library')", "import", "RuntimeError: no such library"),
     "exits at import": ("raise SystemExit(3)", "import", "SystemExit: 3"),
     "panics at import": ("class Panic(BaseException): pass\nraise Panic('rust')", "import", "Panic: rust"),
@@ -141,7 +161,11 @@ BAD = {
     ),
     "bad name": (good("Bad Name"), "validate", "name must match"),
     "bad summary": (good().replace('"a function"', '"two\\nlines"'), "validate", "summary must be one line"),
-    "bad alias": (good("bump", "a:b"), "validate", "an alias is a word without colon, got 'a:b'"),
+    "bad alias": (
+        good("bump", "a:b"),
+        "validate",
+        "an alias is a word without colon that can be printed, got 'a:b'",
+    ),
     "bad factory": (
         good().replace("factory=Made", "factory='nowhere'"),
         "validate",
@@ -282,6 +306,26 @@ def test_entry_points_that_cannot_be_read_cost_their_distribution_alone(install:
     ledger = quiet()
     assert outcome(ledger, "alpha:") == ("failed", "import")
     assert "its entry points cannot be read" in row(ledger, "alpha:").reason
+    assert outcome(ledger, "beta:main") == ("ok", None)
+
+
+@pytest.mark.parametrize("value", ["::::", "", "a b", '"quoted'])
+def test_an_entry_point_that_names_no_module_is_told_in_words(install: Install, value: str) -> None:
+    install("alpha", good(), extra=f"again = {value}\n")
+    ledger = quiet()
+    assert outcome(ledger, "alpha:again") == ("failed", "import")
+    words = f"the entry point's value {value!r} is no package.module"
+    assert row(ledger, "alpha:again").reason == words
+    assert outcome(ledger, "alpha:main") == ("ok", None)
+
+
+def test_what_a_plugin_does_to_the_warning_filters_concerns_itself_alone(install: Install) -> None:
+    install("alpha", "import warnings\nwarnings.simplefilter('error')\nraise RuntimeError('ill')")
+    install("beta", "import warnings\nwarnings.warn('old', DeprecationWarning)\n" + good())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ledger = Ledger.discover()
+    assert outcome(ledger, "alpha:main") == ("failed", "import")
     assert outcome(ledger, "beta:main") == ("ok", None)
 
 

@@ -17,6 +17,7 @@ from plurel.errors import (
 )
 from plurel.plugins import CHOOSES, Entry, Ledger, PluginRow, canonical, provenance, records
 from plurel.plugins.entries import singular
+from plurel.plugins.parameters import describe_parameters
 
 
 def entry(
@@ -160,6 +161,54 @@ def test_chosen_names_are_written_in_full_wherever_they_stand() -> None:
         "label": "bump",
     }
     assert canonical(chooser, full, ledger) == full
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "abc\n"},
+        {"name": "a b"},
+        {"summary": "red \x1b[31m"},
+        {"summary": "half\udcff"},
+        {"aliases": ("\x1b[31m",)},
+        {"revision": True},
+        {"revision": 0},
+        {"revision": 10**400},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_records_hold_only_what_can_be_shown(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"must|printed|whole number"):
+        records.Activation(**{"name": "bump", "summary": "one", "factory": list, **wrong})
+
+
+def test_an_ambiguity_never_advises_to_disable_the_family() -> None:
+    rows = [
+        PluginRow(
+            name="main", dist=dist, version="1.0", status="ok", contributions=(entry(name="relu", dist=dist),)
+        )
+        for dist in ("plurel-scm", "a-twin")
+    ]
+    with pytest.raises(AmbiguousNameError, match="PLUREL_DISABLE_PLUGINS=a-twin"):
+        Ledger(rows).find("activations", "relu")
+
+
+@attrs.frozen(kw_only=True)
+class Needy:
+    """Parameters of which one has no default, and one a default that is no JSON."""
+
+    size: int
+    function: Any = print
+    sizes: list[int] = attrs.field(factory=lambda: [1, 2])
+
+
+def test_parameters_are_described_where_one_must_be_given() -> None:
+    described = describe_parameters(entry(config=Needy))
+    assert [(one.name, one.default, one.required) for one in described] == [
+        ("size", None, True),
+        ("function", "<built-in function print>", False),
+        ("sizes", [1, 2], False),
+    ]
 
 
 def test_kinds_read_as_one_thing() -> None:

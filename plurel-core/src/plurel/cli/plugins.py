@@ -64,7 +64,10 @@ def show(name: str, *, kind: str | None = None, json: bool = False) -> None:
     say.table(f"{singular(entry.kind)} {entry.id}", ["what", "value"], facts)
     say.result("")
     if parameters:
-        rows = [(one.name, one.type, _words(one.default), one.about) for one in parameters]
+        rows = [
+            (one.name, one.type, "(required)" if one.required else _words(one.default), one.about)
+            for one in parameters
+        ]
         say.table("parameters", ["name", "type", "default", "what it is"], rows)
     else:
         say.result("it takes no parameters")

@@ -19,7 +19,7 @@ import attrs
 
 from plurel.config.bounds import Bounds, Chooses, Day, Draws, DrawsWords, OneOf, Only, Place, Within, single
 from plurel.config.choices import KINDS, Choices, unstructure
-from plurel.errors import PluginError, RequestError
+from plurel.errors import PluginError
 
 if TYPE_CHECKING:
     from plurel.plugins.entries import Entry
@@ -203,12 +203,7 @@ class _Writer:
         ]
 
     def _leads(self, name: str, entry: Entry) -> bool:
-        if self._ledger is None:
-            return False
-        try:
-            return self._ledger.find(entry.kind, name) == entry
-        except RequestError:
-            return False
+        return self._ledger is not None and self._ledger.providers(entry.kind, name) == (entry,)
 
     def _part(self, name: str, write: Callable[[], Schema]) -> Schema:
         """A reference to a part, which is written when it is first named."""

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from plurel.errors import PluginError, RequestError
+from plurel.errors import ConfigError, PluginError, RequestError
 from plurel.plugins import protocols
 from plurel.plugins.entries import Entry, PluginRow, normalized, reason, singular
 from plurel.plugins.imports import import_cost, module_of
@@ -66,8 +66,8 @@ def check_plugin(row: PluginRow, ledger: Ledger) -> Check:
         findings.append(Finding(about=row.id, rule="record", words=f"{row.status}{stage}: {row.reason}"))
     seconds: float | None = None
     heavy: tuple[str, ...] = ()
-    module = module_of(row.id)
-    if module is not None and row.stage != "import":
+    module = None if row.stage == "import" else module_of(row.id)
+    if module is not None:
         try:
             cost = import_cost(module)
         except PluginError as error:
@@ -102,11 +102,7 @@ def _names(entry: Entry, ledger: Ledger) -> list[str]:
     """Names that others contribute too."""
     found = []
     for name in (entry.name, *entry.record.aliases):
-        others = [
-            other
-            for other in ledger.entries(entry.kind)
-            if other.dist != entry.dist and name in (other.name, *other.record.aliases)
-        ]
+        others = [other for other in ledger.providers(entry.kind, name) if other.dist != entry.dist]
         if others:
             listed = ", ".join(f"{other.dist} {other.version}" for other in others)
             found.append(
@@ -137,6 +133,9 @@ def _parameters(entry: Entry, _: Ledger) -> list[str]:
         return []
     if any(item.alias == "name" for item in attrs.fields(config_class)):
         return ["no parameter is called name: that is how a config names the contribution; rename it"]
+    needed = [item.alias for item in attrs.fields(config_class) if item.default is attrs.NOTHING]
+    if needed:
+        return [f"{', '.join(needed)}: every parameter has a default, so that the name alone works"]
     lost = lost_on_the_way(entry)
     return [] if lost is None else [lost]
 
@@ -147,6 +146,8 @@ def _protocol(entry: Entry, _: Ledger) -> list[str]:
         return []
     try:
         made = entry.build()
+    except ConfigError:  # told of its parameters
+        return []
     except PluginError as error:
         if isinstance(error.__cause__, RequestError):
             return []

@@ -20,6 +20,9 @@ from plurel.plugins.records import Contribution
 CHOOSES = "plurel.kind"
 """Key of a parameter's metadata, in the attrs class of a contribution: the kind whose names it holds."""
 
+_LONGEST = 300
+"""Characters of what an error says, in rows and warnings that every command may print."""
+
 Status = Literal["ok", "blocked", "incompatible", "failed"]
 Stage = Literal["import", "register", "collect", "validate"]
 
@@ -185,9 +188,28 @@ def singular(kind: str) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, with its type."""
-    message = str(error.args[0] if isinstance(error, ValueError | TypeError) and error.args else error)
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+    """What an error says, with its type: one line of some length, whatever a plugin wrote into it."""
+    try:
+        message = str(error.args[0] if isinstance(error, ValueError | TypeError) and error.args else error)
+    except Exception:  # the error's own `__str__` is a plugin's code too
+        message = "what it says cannot be read"
+    words = one_line(message)
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def one_line(text: str) -> str:
+    """A text from anywhere, fit to be shown: no breaks, no controls, and cut where it is long.
+
+    Example:
+        >>> one_line(chr(27) + "[2Jcleared" + chr(10) + "and broken") == chr(92) + "x1b[2Jcleared and broken"
+        True
+    """
+    start = " ".join(text[: 2 * _LONGEST].split())
+    shown = "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in start
+    )
+    whole = len(text) <= 2 * _LONGEST and len(shown) <= _LONGEST
+    return shown if whole else f"{shown[: _LONGEST - 3]}..."
 
 
 def closest(name: str, known: Iterable[str]) -> str:

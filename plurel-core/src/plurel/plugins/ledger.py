@@ -17,7 +17,7 @@ from attrs import field, frozen
 from plurel import _siblings
 from plurel.errors import AmbiguousNameError, NotInstalledError, PluginError, PluginWarning, UnknownNameError
 from plurel.plugins.entries import CHOOSES, Entry, PluginRow, closest, normalized, singular
-from plurel.plugins.loading import is_on, load_plugins
+from plurel.plugins.loading import CORE, is_on, load_plugins
 from plurel.plugins.records import RECORDS
 
 
@@ -79,10 +79,8 @@ class Ledger:
         Raises:
             UnknownNameError: if there is no such kind.
         """
-        if kind is not None and kind not in RECORDS:
-            raise UnknownNameError(
-                f"unknown kind {kind!r}; known: {', '.join(RECORDS)}{closest(kind, RECORDS)}"
-            )
+        if kind is not None:
+            _check_kind(kind)
         found = [entry for row in self.plugins for entry in row.contributions if kind in (None, entry.kind)]
         order = {name: place for place, name in enumerate(RECORDS)}
         return tuple(sorted(found, key=lambda entry: (order[entry.kind], entry.name, entry.dist)))
@@ -94,16 +92,16 @@ class Ledger:
             UnknownNameError: if nobody contributes it; says what is known, what is closest, and what failed.
             AmbiguousNameError: if several distributions do; says who, and how to disable one.
         """
-        entries = self.entries(kind)
+        _check_kind(kind)
         providers = self.providers(kind, name)
         if len(providers) == 1:
             return providers[0]
         if not providers:
-            raise self._unknown(kind, name, entries)
+            raise self._unknown(kind, name)
         listed = ", ".join(f"{entry.id} ({entry.dist} {entry.version})" for entry in providers)
         raise AmbiguousNameError(
             f"{singular(kind)} {name!r} is contributed by several distributions: {listed}; write the full "
-            f"name, or disable one with PLUREL_DISABLE_PLUGINS={providers[-1].dist}"
+            f"name, or disable one with PLUREL_DISABLE_PLUGINS={_newcomer(kind, providers).dist}"
         )
 
     def providers(self, kind: str, name: str) -> tuple[Entry, ...]:
@@ -129,8 +127,8 @@ class Ledger:
             words.append(f"{plugins} switched off (plurel plugins list shows which)")
         return "; ".join(words)
 
-    def _unknown(self, kind: str, name: str, entries: tuple[Entry, ...]) -> UnknownNameError:
-        known = sorted({entry.name for entry in entries})
+    def _unknown(self, kind: str, name: str) -> UnknownNameError:
+        known = sorted({entry.name for entry in self.entries(kind)})
         words = f"unknown {singular(kind)} {name!r}; known: {', '.join(known) or 'none'}"
         words += closest(name, self._names[kind])
         sibling = _siblings.KINDS.get(kind)
@@ -142,6 +140,18 @@ class Ledger:
             sibling,
             note=self.absences,
         )
+
+
+def _check_kind(kind: str) -> None:
+    """Refuse a kind that there is not."""
+    if kind not in RECORDS:
+        raise UnknownNameError(f"unknown kind {kind!r}; known: {', '.join(RECORDS)}{closest(kind, RECORDS)}")
+
+
+def _newcomer(kind: str, providers: tuple[Entry, ...]) -> Entry:
+    """The last of several that is not the family's: whoever came with the built-ins stays."""
+    family = (CORE, _siblings.KINDS.get(kind))
+    return next((entry for entry in reversed(providers) if entry.dist not in family), providers[-1])
 
 
 @cache

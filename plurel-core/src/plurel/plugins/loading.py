@@ -6,9 +6,12 @@ contributions by name (`plurel.plugins.ledger`).
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from importlib import metadata
@@ -20,7 +23,17 @@ import pluggy
 
 from plurel.errors import RequestError
 from plurel.plugins import hookspecs
-from plurel.plugins.entries import Entry, PluginRow, Stage, Status, closest, normalized, reason, singular
+from plurel.plugins.entries import (
+    Entry,
+    PluginRow,
+    Stage,
+    Status,
+    closest,
+    normalized,
+    one_line,
+    reason,
+    singular,
+)
 from plurel.plugins.records import RECORDS, Contribution
 
 GROUP = "plurel"
@@ -75,6 +88,15 @@ def _load(
     blocked = _blocked(row, none=none)
     if blocked:
         return attrs.evolve(row, status="blocked", reason=blocked)
+    if not re.fullmatch(r"\s*\w+(\.\w+)*\s*(:.*|\[.*)?", point.value):
+        words = f"the entry point's value {point.value!r} is no package.module"
+        return attrs.evolve(row, status="failed", stage="import", reason=one_line(words))
+    with warnings.catch_warnings():  # what a plugin's modules do to the filters concerns itself alone
+        return _filled(row, point, manager)
+
+
+def _filled(row: PluginRow, point: metadata.EntryPoint, manager: pluggy.PluginManager) -> PluginRow:
+    """The row of a plugin that may be imported, and what it contributes."""
     stage: Stage = "import"
     try:
         module = point.load()
@@ -169,8 +191,15 @@ def register(
             raise ValueError(
                 f"hook {caller.name!r} is a wrapper; plugins cannot change what others contribute"
             )
+        if any(_is_async(implementation.function) for implementation in own):
+            manager.unregister(module)
+            raise ValueError(f"hook {caller.name!r} is async; a hook is a plain function")
         found += [(caller.name, implementation.function) for implementation in own]
     return found
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _hooks() -> list[str]:
@@ -182,7 +211,7 @@ def check_records(hook: str, items: list[object]) -> list[Contribution]:
     expected = RECORDS[hook.removeprefix("plurel_")]
     records = []
     for item in items:
-        if not isinstance(item, expected):
+        if type(item) is not expected:  # a class made of one may hold what neither JSON nor a table can show
             raise TypeError(
                 f"{hook} gave a {type(item).__name__}, it must give records.{expected.__name__}: {item!r}"
             )

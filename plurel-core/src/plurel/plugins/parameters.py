@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from plurel.plugins.entries import Entry
+from plurel.plugins.entries import Entry, one_line
 
 
 @frozen(kw_only=True)
@@ -20,7 +20,8 @@ class Parameter:
     Attributes:
         name: how configs call it.
         type: its type, as one would write it.
-        default: its default as plain data.
+        default: its default as plain data, or as Python writes it where it is none; None where it has none.
+        required: it has no default, so that configs must give it.
         about: what the class's docstring says of it under "Attributes"; empty where it says nothing.
     """
 
@@ -28,6 +29,7 @@ class Parameter:
     type: str
     default: Any
     about: str
+    required: bool = False
 
 
 def describe_parameters(entry: Entry) -> list[Parameter]:
@@ -35,25 +37,52 @@ def describe_parameters(entry: Entry) -> list[Parameter]:
 
     Raises:
         PluginError: where the reference to its config class leads nowhere.
-        ConfigError: where a parameter has no default that fits.
+        ConfigError: where a default does not fit.
     """
-    from plurel.config.choices import unstructure
     from plurel.config.schema import field_words
 
     config_class = entry.config_class()
     if config_class is None:
         return []
-    defaults = unstructure(entry.parameters())
+    items = attrs.fields(attrs.resolve_types(config_class))
+    defaults = _defaults(entry, items)
     said = field_words(config_class)
     return [
         Parameter(
             name=item.alias,
             type=_type_words(item.type),
-            default=defaults[item.alias],
+            default=_shown(defaults.get(item.alias)),
             about=said.get(item.name, ""),
+            required=item.default is attrs.NOTHING,
         )
-        for item in attrs.fields(attrs.resolve_types(config_class))
+        for item in items
     ]
+
+
+def _defaults(entry: Entry, items: tuple[attrs.Attribute[Any], ...]) -> dict[str, Any]:
+    """The defaults by name: those of an instance, or of each field where no instance can be made."""
+    from plurel.config.choices import unstructure
+
+    if all(item.default is not attrs.NOTHING for item in items):
+        made: dict[str, Any] = unstructure(entry.parameters())
+        return made
+    found: dict[str, Any] = {}
+    for item in items:
+        default: Any = item.default
+        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, whatever its stub says
+            default = attrs.NOTHING if default.takes_self else default.factory()
+        if default is not attrs.NOTHING:
+            found[item.alias] = unstructure(default)
+    return found
+
+
+def _shown(value: Any) -> Any:
+    """A value where it is plain JSON, and what Python writes for it otherwise."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return one_line(repr(value))
+    return value
 
 
 def lost_on_the_way(entry: Entry, params: Mapping[str, Any] | None = None) -> str | None:

@@ -15,12 +15,13 @@ from typing import Any, ClassVar, Literal
 from attrs import Attribute, field, frozen, validators
 
 NAME_PATTERN = re.compile(r"^[a-z][a-z0-9_.-]*$")
+MOST_REVISIONS = 2**31 - 1
 Encoding = Literal["number", "boolean", "category", "datetime", "text"]
 ENCODINGS: tuple[Encoding, ...] = ("number", "boolean", "category", "datetime", "text")
 
 
 def _check_name(_: object, attribute: Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not NAME_PATTERN.match(value):
+    if not isinstance(value, str) or not NAME_PATTERN.fullmatch(value):
         raise ValueError(f"{attribute.name} must match {NAME_PATTERN.pattern}, got {value!r}")
 
 
@@ -32,8 +33,8 @@ def _check_reference(_: object, attribute: Attribute[Any], value: object) -> Non
 
 
 def _check_alias(_: object, __: Attribute[Any], value: object) -> None:
-    if not isinstance(value, str) or not re.fullmatch(r"[^\s:]+", value):
-        raise ValueError(f"an alias is a word without colon, got {value!r}")
+    if not isinstance(value, str) or not re.fullmatch(r"[^\s:]+", value) or not value.isprintable():
+        raise ValueError(f"an alias is a word without colon that can be printed, got {value!r}")
 
 
 def _check_factory(_: object, attribute: Attribute[Any], value: object) -> None:
@@ -43,8 +44,14 @@ def _check_factory(_: object, attribute: Attribute[Any], value: object) -> None:
 
 
 def _check_summary(_: object, __: Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not value.strip() or "\n" in value:
-        raise ValueError(f"summary must be one line that is not empty, got {value!r}")
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError(f"summary must be one line that is not empty and can be printed, got {value!r}")
+
+
+def _check_revision(_: object, __: Attribute[int], value: object) -> None:
+    if type(value) is not int or not 1 <= value <= MOST_REVISIONS:
+        shown = repr(value) if type(value) is not int or abs(value) < 1 << 64 else "a larger one"
+        raise ValueError(f"revision is a whole number from 1 to {MOST_REVISIONS}, got {shown}")
 
 
 @frozen(kw_only=True)
@@ -70,7 +77,7 @@ class Contribution:
     aliases: tuple[str, ...] = field(
         default=(), validator=validators.deep_iterable(_check_alias, validators.instance_of(tuple))
     )
-    revision: int = field(default=1, validator=[validators.instance_of(int), validators.ge(1)])
+    revision: int = field(default=1, validator=_check_revision)
 
 
 @frozen(kw_only=True)
