@@ -16,12 +16,12 @@ from plurel.config import Config
 from plurel.plugins import Ledger
 from plurel.plugins.requests import BlockRequest
 from plurel.schema import Column
-from plurel_scm.presets import default
+from plurel_scm.presets import plurel_1_1
 from plurel_scm.table_model import Scm
 
 NAMES = {
     "table_models": {"scm"},
-    "mechanisms": {"mlp"},
+    "mechanisms": {"mlp", "linear", "trees"},
     "aggregations": {"sum", "max", "product", "logsumexp"},
     "initializers": {
         "kaiming_normal",
@@ -36,7 +36,7 @@ NAMES = {
     "links": {"hierarchical_blocks"},
     "timelines": {"even"},
     "transforms": {"identity", "rank_uniform", "log", "sqrt", "standardize"},
-    "presets": {"default"},
+    "presets": {"default", "plurel-1.1", "plurel-paper"},
 }
 
 
@@ -63,8 +63,8 @@ def test_the_published_name_of_the_smooth_maximum_works():
     assert Ledger.discover().find("aggregations", "logexp").name == "logsumexp"
 
 
-def test_preset_default_is_the_config_of_no_arguments():
-    assert default() == Config()
+def test_the_published_preset_is_the_config_of_no_arguments():
+    assert plurel_1_1() == Config()
 
 
 def test_the_plugin_module_imports_nothing_heavy():

@@ -83,14 +83,26 @@ def plurel_table_models() -> list[records.TableModel]:
 
 @hookimpl
 def plurel_mechanisms() -> list[records.Mechanism]:
-    """The multilayer perceptron."""
+    """The multilayer perceptron of the prior, and two that are simpler to read."""
     return [
         records.Mechanism(
             name="mlp",
             summary="networks that encode each input, an aggregation, noise, and a network that decodes",
             config="plurel_scm.mechanisms:Mlp",
             factory=_itself,
-        )
+        ),
+        records.Mechanism(
+            name="linear",
+            summary="weighted sum of scaled inputs, and noise",
+            config="plurel_scm.linear:Linear",
+            factory=_itself,
+        ),
+        records.Mechanism(
+            name="trees",
+            summary="ensemble of oblivious trees over the inputs, and noise",
+            config="plurel_scm.trees:Trees",
+            factory=_itself,
+        ),
     ]
 
 

@@ -122,6 +122,7 @@ def _parents(table: Table, made: Mapping[str, TableValues]) -> tuple[ParentTable
             columns=made[key.parent].plan.columns,
             values=made[key.parent].values,
             mode=made[key.parent].plan.mode,
+            sample=getattr(made[key.parent].plan, "sample", None),
         )
         for key in table.foreign_keys
         if key.parent != table.name

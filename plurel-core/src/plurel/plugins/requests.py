@@ -6,7 +6,7 @@ Not here: what a contribution gives back (`plurel.plugins.protocols`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from attrs import field, frozen
@@ -101,6 +101,9 @@ class ParentTable:
         values: for each column name the whole column, `[parent rows] f32` or `int64` labels
             (memory-mapped); empty while only a plan is wanted.
         mode: what the parent's table model says of how its columns are to be read (`eager`, `lazy`, ...).
+        sample: by column, values that show where the column lies about, `[any] f32` or `int64` labels. They
+            come from the parent's plan, so that no intervention changes them. None of a table model that has
+            no such sample.
     """
 
     foreign_key: ForeignKey
@@ -108,6 +111,7 @@ class ParentTable:
     columns: tuple[PlannedColumn, ...]
     values: Mapping[str, NDArray[Any]]
     mode: str = "eager"
+    sample: Callable[[], Mapping[str, NDArray[Any]]] | None = None
 
 
 class Parts(Protocol):
@@ -199,6 +203,19 @@ class NodeInput:
 
 
 @frozen(kw_only=True)
+class RowSample:
+    """Values that show where a node's inputs lie about: from the table's plan, not from its rows.
+
+    Attributes:
+        inputs: of each input, `[rows]` f32 or int64 labels of the same rows; empty where no sample is known.
+        foreign: of each of the parent rows' columns, `[any]` f32 or int64 labels, in no common order.
+    """
+
+    inputs: tuple[NDArray[Any], ...] = ()
+    foreign: tuple[NDArray[Any], ...] = ()
+
+
+@frozen(kw_only=True)
 class MechanismRequest:
     """A causal node's function is wanted.
 
@@ -211,6 +228,8 @@ class MechanismRequest:
         dim: width of an encoding.
         parts: the run's choices (activations, initialisers, aggregations, ...).
         stream: this node's own stream.
+        sample: makes the sample of its inputs when a function has to be scaled to them; no intervention
+            changes it.
     """
 
     inputs: tuple[NodeInput, ...]
@@ -220,6 +239,7 @@ class MechanismRequest:
     stream: Stream
     foreign: tuple[NodeInput, ...] = ()
     categories: int | None = None
+    sample: Callable[[], RowSample] = RowSample
 
 
 @frozen(kw_only=True)
