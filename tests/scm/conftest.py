@@ -79,6 +79,12 @@ class OwnParts:
         names = self._choices(choice).draw_many(count, stream)
         return [self._built(choice, name) for name in names]
 
+    def every(self, choice: str) -> Sequence[tuple[Any, Any]]:
+        return [
+            (SimpleNamespace(name=name, id=f"plurel-scm:{name}"), self._built(choice, name))
+            for name in self._choices(choice).value
+        ]
+
     def _choices(self, choice: str) -> Choices:
         if choice in self.names:
             return self.names[choice]

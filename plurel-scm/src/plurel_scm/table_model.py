@@ -9,16 +9,16 @@ on; rows are made by the plan (`plurel_scm.table_plan`).
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from attrs import field, frozen, validators
+from attrs import evolve, field, frozen, validators
 
 from plurel.config import Choices, Draws, Within
 from plurel.graph import CausalEdge, CausalGraph, CausalNode
 from plurel.plugins.requests import MechanismRequest, PlannedColumn, SourceRequest
 from plurel_scm.cuts import Cut, draw_cut
 from plurel_scm.foreign import draw_parents, foreign_inputs
+from plurel_scm.guards import GuardedParts, node_place, placed
 from plurel_scm.kernel_nodes import lowered
 from plurel_scm.network_draws import (
     MOST_LOG_SCALE,
@@ -28,7 +28,6 @@ from plurel_scm.network_draws import (
     default_log_scale,
 )
 from plurel_scm.node_graph import NodeGraph, draw_node_graph, shown_kind
-from plurel_scm.samples import SampledRows, input_sample
 from plurel_scm.table_plan import MechanismNode, ScmPlan, SourceNode
 
 if TYPE_CHECKING:
@@ -71,7 +70,8 @@ class Scm:
         Raises:
             GenerationError: for a column of labels that does not say how many there are.
         """
-        parts, stream = request.parts, request.stream
+        request = evolve(request, parts=GuardedParts(request.parts))
+        parts, stream, table = request.parts, request.stream, request.table.name
         mode = MODES[parts.draw("propagation_mode_choices", stream / "mode")]
         graph = draw_node_graph(request, lazy=mode == "lazy")
         rule = NetworkRule(
@@ -83,34 +83,30 @@ class Scm:
         )
         foreign = tuple(value for parent in request.parents for value in foreign_inputs(parent))
         nodes: dict[int, SourceNode | MechanismNode] = {}
-        sampled = SampledRows(request.table.rows, nodes)
         names: dict[int, str] = {}
         for number in graph.live():
-            names[number], nodes[number] = self._draw_node(request, graph, number, foreign, sampled)
+            with placed(node_place(table, number, graph.kinds[number].column)):
+                names[number], nodes[number] = self._draw_node(request, graph, number, foreign)
         columns = tuple(
             planned_column(column, number)
             for column, number in zip(request.table.columns, graph.shown, strict=True)
         )
+        with placed(f"what {table} sees of its parents"):
+            parents = draw_parents(
+                request.parents, self.dim, rule, parts, stream / "foreign", kernel=self.backend == "kernel"
+            )
         return ScmPlan(
-            table=request.table.name,
+            table=table,
             columns=columns,
             nodes=nodes,
-            parents=draw_parents(
-                request.parents, self.dim, rule, parts, stream / "foreign", kernel=self.backend == "kernel"
-            ),
+            parents=parents,
             graph=causal_graph(request, graph, names),
-            sampled=sampled,
             mode=mode,
             cuts=draw_cuts(request, columns) if mode == "lazy" else {},
         )
 
     def _draw_node(
-        self,
-        request: TableRequest,
-        graph: NodeGraph,
-        number: int,
-        foreign: tuple[NodeInput, ...],
-        sampled: SampledRows,
+        self, request: TableRequest, graph: NodeGraph, number: int, foreign: tuple[NodeInput, ...]
     ) -> tuple[str, SourceNode | MechanismNode]:
         """The canonical name of the contribution that makes a node, and the node's function."""
         parts, stream, kind = request.parts, request.stream / "node" / number, graph.kinds[number]
@@ -138,7 +134,6 @@ class Scm:
                 dim=self.dim,
                 parts=parts,
                 stream=stream / "function",
-                sample=partial(input_sample, sampled, inputs, request.parents),
             )
         )
         noise = parts.draw("noise_choices", stream / "noise kind").plan(stream / "noise")

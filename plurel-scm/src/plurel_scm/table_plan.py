@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from plurel.errors import GenerationError
 from plurel_scm.cuts import Cut, CutFacts
 from plurel_scm.foreign import BlockRows, Parent, block_rows
+from plurel_scm.guards import node_place, placed
 
 if TYPE_CHECKING:
     from plurel.graph import CausalGraph
     from plurel.plugins.protocols import NodePlan, NoisePlan, SourcePlan
     from plurel.plugins.requests import BlockRequest, PlannedColumn
     from plurel_scm.kernel_nodes import KernelNode
-    from plurel_scm.samples import SampledRows
 
 Values: TypeAlias = NDArray[Any]
 Facts: TypeAlias = Mapping[str, CutFacts]
@@ -77,7 +77,6 @@ class ScmPlan:
         nodes: the nodes that columns depend on, inputs first, by number.
         parents: its parents with their encoders.
         graph: what causes what, of these nodes.
-        sampled: a few of its rows as they are without parents.
         mode: how children read its columns, `eager` or `lazy`.
         cuts: how columns of labels are cut from numbers, by column; in a lazy table only.
     """
@@ -87,7 +86,6 @@ class ScmPlan:
     nodes: Mapping[int, SourceNode | MechanismNode]
     parents: tuple[Parent, ...]
     graph: CausalGraph
-    sampled: SampledRows
     mode: str = "eager"
     cuts: Mapping[str, Cut] = field(factory=dict)
 
@@ -98,10 +96,6 @@ class ScmPlan:
         by_numpy = sum(kernel is None for kernel in kernels)
         return {"kernel": len(kernels) - by_numpy, "numpy": by_numpy}
 
-    def sample(self) -> Mapping[str, Values]:
-        """Values that show children where the columns lie about, the same under every intervention."""
-        return self.sampled.columns(self.columns, self.cuts)
-
     def raw(self, request: BlockRequest) -> dict[str, Values]:
         """Values of a block by column, `[rows]` f32 or int64 labels; numbers where labels are yet to be cut.
 
@@ -109,20 +103,23 @@ class ScmPlan:
         the prior and stands for a missing cell.
 
         Raises:
-            GenerationError: where an intervention names no column, or a label that the column does not have,
-                or holds a column whose labels are not cut yet.
+            PluginError: where a contribution fails.
+            GenerationError: where one breaks its contract, or an intervention names no column, a label that
+                the column does not have, or a column whose labels are not cut yet.
         """
         values = self._held(request)
+        shown = {column.node: column.name for column in self.columns}
         foreign = block_rows(self.parents, request.parent_rows)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for number, node in self.nodes.items():
                 if number in values:
                     continue
-                if isinstance(node, SourceNode):
-                    values[number] = node.plan.block(request.index, request.start, request.stop)
-                else:
-                    inputs = [values[parent] for parent in node.inputs]
-                    values[number] = node.block(request.index, request.rows, inputs, foreign)
+                with placed(node_place(self.table, number, shown.get(number))):
+                    if isinstance(node, SourceNode):
+                        values[number] = node.plan.block(request.index, request.start, request.stop)
+                    else:
+                        inputs = [values[parent] for parent in node.inputs]
+                        values[number] = node.block(request.index, request.rows, inputs, foreign)
         block = {column.name: values[column.node] for column in self.columns if column.node is not None}
         if self.cuts:
             block[FIRST_ROW] = np.array([request.start])
