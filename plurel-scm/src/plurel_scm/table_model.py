@@ -9,6 +9,7 @@ on; rows are made by the plan (`plurel_scm.table_plan`).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from attrs import evolve, field, frozen, validators
@@ -28,6 +29,7 @@ from plurel_scm.network_draws import (
     default_log_scale,
 )
 from plurel_scm.node_graph import NodeGraph, draw_node_graph, shown_kind
+from plurel_scm.samples import SampledRows, input_sample
 from plurel_scm.table_plan import MechanismNode, ScmPlan, SourceNode
 
 if TYPE_CHECKING:
@@ -83,10 +85,11 @@ class Scm:
         )
         foreign = tuple(value for parent in request.parents for value in foreign_inputs(parent))
         nodes: dict[int, SourceNode | MechanismNode] = {}
+        sampled = SampledRows(request.table.rows, nodes)
         names: dict[int, str] = {}
         for number in graph.live():
             with placed(node_place(table, number, graph.kinds[number].column)):
-                names[number], nodes[number] = self._draw_node(request, graph, number, foreign)
+                names[number], nodes[number] = self._draw_node(request, graph, number, foreign, sampled)
         columns = tuple(
             planned_column(column, number)
             for column, number in zip(request.table.columns, graph.shown, strict=True)
@@ -101,12 +104,18 @@ class Scm:
             nodes=nodes,
             parents=parents,
             graph=causal_graph(request, graph, names),
+            sampled=sampled,
             mode=mode,
             cuts=draw_cuts(request, columns) if mode == "lazy" else {},
         )
 
     def _draw_node(
-        self, request: TableRequest, graph: NodeGraph, number: int, foreign: tuple[NodeInput, ...]
+        self,
+        request: TableRequest,
+        graph: NodeGraph,
+        number: int,
+        foreign: tuple[NodeInput, ...],
+        sampled: SampledRows,
     ) -> tuple[str, SourceNode | MechanismNode]:
         """The canonical name of the contribution that makes a node, and the node's function."""
         parts, stream, kind = request.parts, request.stream / "node" / number, graph.kinds[number]
@@ -134,6 +143,7 @@ class Scm:
                 dim=self.dim,
                 parts=parts,
                 stream=stream / "function",
+                sample=partial(input_sample, sampled, inputs, request.parents),
             )
         )
         noise = parts.draw("noise_choices", stream / "noise kind").plan(stream / "noise")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from plurel.plugins.protocols import NodePlan, NoisePlan, SourcePlan
     from plurel.plugins.requests import BlockRequest, PlannedColumn
     from plurel_scm.kernel_nodes import KernelNode
+    from plurel_scm.samples import SampledRows
 
 Values: TypeAlias = NDArray[Any]
 Facts: TypeAlias = Mapping[str, CutFacts]
@@ -77,6 +78,7 @@ class ScmPlan:
         nodes: the nodes that columns depend on, inputs first, by number.
         parents: its parents with their encoders.
         graph: what causes what, of these nodes.
+        sampled: a few of its rows as they are without parents.
         mode: how children read its columns, `eager` or `lazy`.
         cuts: how columns of labels are cut from numbers, by column; in a lazy table only.
     """
@@ -86,6 +88,7 @@ class ScmPlan:
     nodes: Mapping[int, SourceNode | MechanismNode]
     parents: tuple[Parent, ...]
     graph: CausalGraph
+    sampled: SampledRows
     mode: str = "eager"
     cuts: Mapping[str, Cut] = field(factory=dict)
 
@@ -95,6 +98,10 @@ class ScmPlan:
         kernels = [node.kernel for node in self.nodes.values() if isinstance(node, MechanismNode)]
         by_numpy = sum(kernel is None for kernel in kernels)
         return {"kernel": len(kernels) - by_numpy, "numpy": by_numpy}
+
+    def sample(self) -> Mapping[str, Values]:
+        """Values that show children where the columns lie about, the same under every intervention."""
+        return self.sampled.columns(self.columns, self.cuts)
 
     def raw(self, request: BlockRequest) -> dict[str, Values]:
         """Values of a block by column, `[rows]` f32 or int64 labels; numbers where labels are yet to be cut.
