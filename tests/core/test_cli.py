@@ -469,12 +469,20 @@ def _plurel(arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"), [("config presets >&-", 0), ("nope 2>&-", 2), ("config presets > /dev/full", 1)]
+    ("arguments", "code"),
+    [
+        ("config presets >&-", 0),
+        ("nope 2>&-", 2),
+        ("config presets > /dev/full", 1),
+        ("nope --json > /dev/full", 2),
+        ("nope 2> /dev/full", 2),
+    ],
 )
 def test_streams_that_are_closed_or_full_end_with_a_code_and_no_traceback(arguments: str, code: int) -> None:
-    done = _plurel(arguments)
+    done = _plurel(arguments, PYTHONUNBUFFERED="1" if "json" in arguments else "")
     assert done.returncode == code
     assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
     assert "not foreseen" not in done.stderr
 
 

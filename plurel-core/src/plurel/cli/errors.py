@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, TextIO, TypeGuard
 
 from plurel.errors import PlurelError
 
@@ -38,13 +38,13 @@ def report(error: BaseException, *, as_json: bool = False) -> int:
             `{"error": message, "exit_code": code}`.
     """
     if isinstance(error, OSError):
-        _drop_unwritable_output()
+        _say(sys.stdout, "")
     if isinstance(error, BrokenPipeError):  # the reader has left, and needs no word of it
         return FAILED
     words, code = _told(error)
-    sys.stderr.write(words + "\n" if code in (INTERRUPTED, TERMINATED) else f"error: {words}\n")
+    _say(sys.stderr, words + "\n" if code in (INTERRUPTED, TERMINATED) else f"error: {words}\n")
     if as_json:
-        sys.stdout.write(json.dumps({"error": words, "exit_code": code}, indent=2) + "\n")
+        _say(sys.stdout, json.dumps({"error": words, "exit_code": code}, indent=2) + "\n")
     return code
 
 
@@ -72,12 +72,16 @@ def _told(error: BaseException) -> tuple[str, int]:
     return f"{type(error).__name__}: {_plain(error)} ({hint})", FAILED
 
 
-def _drop_unwritable_output() -> None:
-    """What cannot be written to stdout goes nowhere, so that the interpreter does not try again at exit."""
+def _say(stream: TextIO, words: str) -> None:
+    """Write the last that a stream gets.
+
+    Where it cannot be written it goes nowhere, so that the interpreter does not try again at exit.
+    """
     try:
-        sys.stdout.flush()
+        stream.write(words)
+        stream.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _place(error: BaseException) -> str:

@@ -7,6 +7,7 @@ the command. Not here: any command.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from plurel import _siblings
-from plurel.cli import errors
+from plurel.cli import errors, ignore_interrupts
 from plurel.errors import NotInstalledError, PluginError, PluginWarning, UnknownNameError
 from plurel.plugins.entries import Entry, closest
 from plurel.plugins.ledger import Ledger, get_ledger
@@ -29,16 +30,14 @@ if TYPE_CHECKING:
 _HELP = ("--help", "-h")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `plurel`.
+LEAST_WIDTH = 40
+"""Columns that a terminal has at least, whatever it says: in fewer, help folds to letters or never ends."""
 
-    Args:
-        arguments: what follows `plurel`; those of the process by default.
 
-    Returns:
-        The exit code: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted, 143 terminated.
-    """
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; `plurel.cli.main` says how."""
     _open_closed_streams()
+    _widen()
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     options = tokens[: tokens.index("--")] if "--" in tokens else tokens
     with_traceback, as_json = "--traceback" in options, "--json" in options
@@ -51,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()  # here an output that cannot be written is an error like any other
             return code
     except (Exception, KeyboardInterrupt) as error:
+        if arguments is None and isinstance(error, KeyboardInterrupt):
+            ignore_interrupts()
         if with_traceback:
             import traceback
 
@@ -84,9 +85,18 @@ def _open_closed_streams() -> None:
             setattr(sys, name, stream)
 
 
+def _widen() -> None:
+    """Tell a terminal that is too narrow to read, or claims to be, as one of the least width."""
+    if shutil.get_terminal_size().columns < LEAST_WIDTH:
+        os.environ["COLUMNS"] = str(LEAST_WIDTH)
+
+
 @contextmanager
 def _interrupted_by_termination() -> Iterator[None]:
-    """A request to end is an interrupt, so that work cleans up after itself; only a main thread gets any."""
+    """A request to end is an interrupt, so that work cleans up after itself; only a main thread gets any.
+
+    A terminal that is closed asks so too, unless the process is to outlive it (`nohup`).
+    """
 
     def terminate(*_: object) -> NoReturn:
         raise errors.Terminated
@@ -94,11 +104,15 @@ def _interrupted_by_termination() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, terminate)}
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        before[hangup] = signal.signal(hangup, terminate)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _find(ledger: Ledger, name: str) -> Entry:

@@ -99,7 +99,8 @@ _orphaned = threading.Event()
 """In a started process: nobody waits for it any more."""
 
 
-_STOPS = (signal.SIGINT, signal.SIGTERM)
+_STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Requests to stop; Windows has no hangup."""
 
 
 @contextmanager
@@ -118,7 +119,8 @@ def _held_back() -> Iterator[None]:
 def _start() -> None:
     """A new process: plugins that do not load are its starter's affair, and it never outlives its starter."""
     for stop in _STOPS:
-        signal.signal(stop, _stop)
+        if stop == signal.SIGINT or signal.getsignal(stop) is not signal.SIG_IGN:  # as under `nohup`
+            signal.signal(stop, _stop)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     warnings.filterwarnings("ignore", category=PluginWarning)

@@ -72,7 +72,7 @@ def _defaults(entry: Entry, items: tuple[attrs.Attribute[Any], ...]) -> dict[str
         if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, whatever its stub says
             default = attrs.NOTHING if default.takes_self else default.factory()
         if default is not attrs.NOTHING:
-            found[item.alias] = unstructure(default)
+            found[item.alias or item.name] = unstructure(default)
     return found
 
 
