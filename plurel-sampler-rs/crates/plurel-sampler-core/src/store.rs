@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, LargeStringArray};
@@ -61,9 +62,16 @@ impl Embeddings {
 }
 
 impl Store {
-    /// Opens a store; fails where its files do not fit its description.
+    /// Opens a store; fails where its files do not fit its description. A store that takes its place meanwhile is
+    /// opened instead.
     pub fn open(path: &Path, verify: Verify) -> Result<Self> {
-        let (manifest, layout) = read_description(path)?;
+        settled(path, || {
+            let (manifest, layout) = read_description(path)?;
+            Self::open_files(path, manifest, layout, verify)
+        })
+    }
+
+    fn open_files(path: &Path, manifest: Manifest, layout: Layout, verify: Verify) -> Result<Self> {
         for (name, meta) in &manifest.files {
             check_length(&path.join(name), meta)?;
             if verify == Verify::Checksums {
@@ -267,6 +275,26 @@ impl Store {
     }
 }
 
+/// Does some work on a store's files, and does it again where another store took its place meanwhile: the files are
+/// opened by their paths, one after the other, so that some may have been the old one's and some the new one's.
+fn settled<T>(path: &Path, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        let before = stamp(path);
+        let done = work();
+        if stamp(path) == before {
+            return done;
+        }
+    }
+}
+
+/// Tells the store at a path from any that takes its place: the description has the checksums of all files, and the
+/// time of its writing tells two with the same content apart. `None` where there is none.
+fn stamp(path: &Path) -> Option<(SystemTime, Vec<u8>)> {
+    let description = path.join(MANIFEST);
+    let written = std::fs::metadata(&description).ok().filter(|found| found.is_file())?.modified().ok()?;
+    Some((written, std::fs::read(&description).ok()?))
+}
+
 /// The description of a store and where its tables lie, with every name in it checked.
 fn read_description(path: &Path) -> Result<(Manifest, Layout)> {
     let description = path.join(MANIFEST);
@@ -321,4 +349,54 @@ fn check_names(manifest: &Manifest) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{ArrayRef, Float64Array, RecordBatch};
+
+    use super::*;
+    use crate::build::build_store;
+    use crate::spec::{BuildOptions, TableSpec};
+
+    fn build(out: &Path, values: &[f64]) {
+        let column: ArrayRef = Arc::new(Float64Array::from(values.to_vec()));
+        let table = TableSpec::new("t", RecordBatch::try_from_iter([("x", column)]).unwrap());
+        let options = BuildOptions { overwrite: true, ..BuildOptions::default() };
+        build_store(out, &[table], &[], &options, None, &mut |_, _| Ok(())).unwrap();
+    }
+
+    /// What opening a store finds, where another one replaces it after its description was read.
+    fn open_while_replaced(values: &[f64], other: &[f64]) -> Store {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("store");
+        build(&out, values);
+        let mut reads = 0;
+        settled(&out, || {
+            let (manifest, layout) = read_description(&out)?;
+            reads += 1;
+            if reads == 1 {
+                build(&out, other);
+            }
+            Store::open_files(&out, manifest, layout, Verify::Checksums)
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_store_that_takes_the_place_of_one_being_opened_is_opened_whole() {
+        let longer = open_while_replaced(&[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(longer.num_rows(), 4);
+        let found = open_while_replaced(&[1.0, 2.0, 3.0], &[7.0, 5.0, 9.0]);
+        assert_eq!(found.manifest().tables[0].columns[0].statistics.mean, 7.0);
+    }
+
+    #[test]
+    fn damage_that_stays_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("store");
+        build(&out, &[1.0]);
+        std::fs::remove_file(out.join(CELLS)).unwrap();
+        assert_eq!(Store::open(&out, Verify::Lengths).err().unwrap().kind, Kind::Format);
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::{Embeddings, Store, Verify, read_description};
+use super::{Embeddings, Store, Verify, read_description, settled};
 use crate::error::{Error, Kind, Result};
 use crate::files::{check_content, check_length};
 use crate::format::*;
@@ -14,6 +14,10 @@ use crate::format::*;
 ///
 /// Fails only where there is no store to look at, or its description cannot be read at all.
 pub fn verify(path: &Path) -> Result<Vec<Error>> {
+    settled(path, || find_damage(path))
+}
+
+fn find_damage(path: &Path) -> Result<Vec<Error>> {
     let manifest = match read_description(path) {
         Ok((manifest, _)) => manifest,
         // Without a description nobody knows what the other files should be.
