@@ -20,6 +20,7 @@ pytest.importorskip("plurel", reason="the command belongs to core's ledger")
 
 from plurel.cli import main
 from plurel.plugins import get_ledger
+from plurel.relbench_io.origin import DIGESTS, digests
 from plurel_sampler import HashedEmbedder, Store, packing
 
 
@@ -252,6 +253,32 @@ def test_a_damaged_store_is_named_and_not_taken_over(
     assert main([*call, "--overwrite"]) == 0
 
 
+def test_a_store_is_not_replaced_with_what_others_put_into_it(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["preprocess", str(directory), "--out", str(tmp_path / "stores")]
+    assert main(call) == 0
+    precious = tmp_path / "stores" / "visits" / "checkpoints" / "precious"
+    precious.parent.mkdir()
+    precious.touch()
+    assert main([*call, "--overwrite"]) == 2
+    assert "holds checkpoints, which is none of a store's files" in capsys.readouterr().err
+    assert precious.is_file()
+
+
+@pytest.mark.parametrize("inside", ["", "stores"])
+def test_no_store_is_put_into_the_database_that_it_is_made_from(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], inside: str
+) -> None:
+    before = sorted(directory.rglob("*"))
+    link = tmp_path / "link"
+    link.symlink_to(directory)
+    for out in (directory / inside, link / inside):
+        assert main(["preprocess", str(directory), "--out", str(out)]) == 2
+        assert f"{out} lies in the database {directory}" in capsys.readouterr().err
+    assert sorted(directory.rglob("*")) == before
+
+
 def test_the_second_of_two_processes_says_so_at_once(
     directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -341,3 +368,23 @@ def test_a_damaged_origin_is_named(
     out, err = capsys.readouterr()
     assert "plurel.json is damaged" in json.loads(out)["error"]
     assert "plurel.json is damaged" in err
+
+
+def test_a_database_that_is_not_as_it_was_written_is_refused(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["preprocess", str(directory), "--out", str(tmp_path / "stores")]
+    origin = directory / "plurel.json"
+    origin.write_text(json.dumps({"name": "visits", DIGESTS: digests(directory)}))
+    assert main(call) == main(call) == 0
+    capsys.readouterr()
+    users = directory / "db" / "users.parquet"
+    content = bytearray(users.read_bytes())
+    content[len(content) // 2] ^= 1
+    users.write_bytes(content)
+    for options in ([], ["--overwrite"]):
+        assert main([*call, *options]) == 1
+        assert f"{users} is not as it was written" in capsys.readouterr().err
+    origin.write_text(json.dumps({"name": "other"}))
+    assert main(call) == 1
+    assert f"{origin} belongs to another database: it names 'other'" in capsys.readouterr().err

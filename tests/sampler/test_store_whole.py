@@ -37,6 +37,10 @@ def test_nothing_is_overwritten_unless_it_is_a_store_and_one_asks(
     with pytest.raises(StoreExistsError, match="overwrite"):
         make_shop()
     assert make_shop(overwrite=True).num_rows == 55
+    (tmp_path / "shop" / "notes.txt").touch()
+    with pytest.raises(StoreExistsError, match=r"holds notes\.txt, which is none of a store's files"):
+        make_shop(overwrite=True)
+    (tmp_path / "shop" / "notes.txt").unlink()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "precious").touch()
     with pytest.raises(StoreExistsError, match="no store"):

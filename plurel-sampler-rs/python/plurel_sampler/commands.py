@@ -19,7 +19,7 @@ from plurel.errors import RequestError
 from plurel.places import make
 from plurel.plugins import get_ledger
 from plurel.relbench_io import DatabaseDirectory, read_directory
-from plurel_sampler.packing import Packed, pack
+from plurel_sampler.packing import Packed, check_outside, pack
 from plurel_sampler.records import Encoding
 from plurel_sampler.stores import Store, TableInfo
 
@@ -75,6 +75,8 @@ def preprocess(
         raise RequestError(
             f"several databases are called {', '.join(twice)}; pack them into different directories"
         )
+    for directory in directories:
+        check_outside(directory, out)
     make(out, "stores")
     stores: list[tuple[DatabaseDirectory, Packed]] = []
     alone = len(directories) == 1

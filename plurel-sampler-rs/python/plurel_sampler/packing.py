@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,8 +18,9 @@ from typing import Any, Literal, cast, get_args
 
 from plurel.columns import encoding_of, infer_types
 from plurel.errors import ConfigError, DatabaseError, RequestError
+from plurel.places import flaw
 from plurel.plugins import Entry, get_ledger, provenance
-from plurel.relbench_io import DatabaseDirectory, TaskDirectory, read_origin
+from plurel.relbench_io import DatabaseDirectory, TaskDirectory, checked_origin
 from plurel_sampler.building import build_store
 from plurel_sampler.errors import (
     BuildError,
@@ -78,10 +80,12 @@ def pack(
 
     Raises:
         RequestError: A task is not there or of a type that stores do not hold; what lies at `out` is no
-            store, or one that was made from something else; another process is building there.
-        DatabaseError: A file of the database cannot be read.
+            store, or one that was made from something else, or one with more than a store's files in it;
+            it is a place inside the database; another process is building there.
+        DatabaseError: A file of the database cannot be read, or is not as it was written.
         SamplerError: The data contradicts what the directory says, or the store that is there is damaged.
     """
+    check_outside(directory, out)
     ledger = get_ledger()
     chosen = _chosen(directory, tasks)
     entry = ledger.find("embedders", embedder)
@@ -95,6 +99,7 @@ def pack(
         },
         "files": dict(_checksums(directory, chosen)),
     }
+    origin = checked_origin(directory, contents=True)
     if not overwrite and (found := _reuse(out, made_from)) is not None:
         return Packed(found, reused=True)
     types = infer_types(directory, ledger)
@@ -128,14 +133,15 @@ def pack(
             provenance={
                 "database": directory.name,
                 "contributions": provenance([(entry, embedder_params or {}), *asked.values()]),
-                "source": read_origin(directory.path),
+                "source": origin,
                 MADE_FROM: made_from,
             },
             progress=progress,
             overwrite=overwrite,
         )
     except StoreExistsError as error:
-        found = _reuse(out, made_from)  # another process may have built it meanwhile
+        # Another process may have built it meanwhile; where it shall be replaced, it cannot be.
+        found = None if overwrite else _reuse(out, made_from)
         if found is None:
             raise RequestError(str(error)) from error
         return Packed(found, reused=True)
@@ -145,6 +151,23 @@ def pack(
         error.file = error.file or str(directory.path)
         raise
     return Packed(store, reused=False)
+
+
+def check_outside(directory: DatabaseDirectory, out: Path) -> None:
+    """Refuses to put anything into the database that it is made from.
+
+    Raises:
+        RequestError: `out` is its directory, or a place inside it, or a path that can name no place.
+    """
+    reason = flaw(out)
+    if reason is not None:
+        raise RequestError(f"stores cannot go there: the path {reason}")
+    place = Path(os.path.realpath(out))
+    if Path(os.path.realpath(directory.path)) in (place, *place.parents):
+        raise RequestError(
+            f"{out} lies in the database {directory.path}, which holds its own files only; "
+            "choose a place outside of it"
+        )
 
 
 def database_of(store: Store) -> str | None:

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::sync_directory;
 use crate::error::{Error, Kind, Result};
+use crate::format::{CELLS, CHILDREN, MANIFEST, OFFSETS, PARENTS, TEXT, TIMES};
 
 /// A directory beside the final one; removed unless it is published.
 pub struct Draft {
@@ -113,11 +114,23 @@ impl Drop for Draft {
     }
 }
 
-/// Fails if something lies at `out` that a build may not replace.
+/// Fails if something lies at `out` that a build may not replace; a store that holds more than a store's files is such.
 pub fn check_free(out: &Path, overwrite: bool) -> Result<()> {
     let is_empty = std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none());
-    if !out.exists() || is_empty || (is_store(out) && overwrite) {
+    if !out.exists() || is_empty {
         return Ok(());
+    }
+    if is_store(out) && overwrite {
+        return match foreign(out)? {
+            None => Ok(()),
+            Some(name) => {
+                let message = format!(
+                    "the store that lies there holds {name}, which is none of a store's files and would be lost; \
+                     move it away or choose another path"
+                );
+                Err(Error::new(Kind::Exists, message).in_file(out))
+            }
+        };
     }
     let message = if is_store(out) {
         "a store lies there already; ask to overwrite it or choose another path"
@@ -128,7 +141,23 @@ pub fn check_free(out: &Path, overwrite: bool) -> Result<()> {
 }
 
 fn is_store(out: &Path) -> bool {
-    out.join(crate::format::MANIFEST).is_file()
+    out.join(MANIFEST).is_file()
+}
+
+/// The first entry of a directory, by name, that no store has: neither one of its files nor what a process that died
+/// while it added vectors left.
+fn foreign(out: &Path) -> Result<Option<String>> {
+    let failed = |error| Error::io("read", out, error);
+    let mut found = None;
+    for entry in std::fs::read_dir(out).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+        let vectors = name == ".embeddings.building" || (name.starts_with("embeddings.") && name.ends_with(".bin"));
+        let known = [MANIFEST, CELLS, PARENTS, TIMES, OFFSETS, CHILDREN, TEXT].contains(&name.as_str());
+        if !known && !vectors && found.as_ref().is_none_or(|first| name < *first) {
+            found = Some(name);
+        }
+    }
+    Ok(found)
 }
 
 fn hidden(out: &Path, what: &str) -> Result<PathBuf> {
@@ -216,7 +245,6 @@ mod lock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::MANIFEST;
 
     fn store(path: &Path, content: &str) {
         std::fs::create_dir_all(path).unwrap();
@@ -267,6 +295,22 @@ mod tests {
         build(true).unwrap();
         assert_eq!(std::fs::read_to_string(out.join(MANIFEST)).unwrap(), "new");
         assert_eq!(names(folder.path()), ["store"]);
+    }
+
+    #[test]
+    fn what_is_no_file_of_a_store_is_never_replaced_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("store");
+        store(&out, "old");
+        for own in [CELLS, "embeddings.hashed.bin", "embeddings.a--b~.bin"] {
+            std::fs::write(out.join(own), "").unwrap();
+        }
+        std::fs::create_dir(out.join(".embeddings.building")).unwrap();
+        check_free(&out, true).unwrap();
+        std::fs::create_dir(out.join("checkpoints")).unwrap();
+        let error = check_free(&out, true).unwrap_err();
+        assert_eq!(error.kind, Kind::Exists);
+        assert!(error.to_string().contains("holds checkpoints"), "{error}");
     }
 
     #[test]
