@@ -40,4 +40,10 @@ config, target = UNTYPED
 def test_records_refuse_what_they_cannot_mean(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(ContextError, match=message):
         make()
-    assert ContextConfig(length=np.int64(8)).length == 8  # type: ignore[arg-type]
+
+
+def test_numbers_and_words_of_numpy_become_pythons() -> None:
+    given = config(length=np.int64(8), seed=np.uint64(3), children=np.str_("recent"))
+    assert given == ContextConfig(length=8, seed=3, children="recent")
+    assert {type(value) for value in (given.length, given.seed, given.children)} == {int, str}
+    assert type(target(np.int32(0), "task", "again").store) is int

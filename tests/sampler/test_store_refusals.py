@@ -117,6 +117,34 @@ def test_wrong_types_and_words_are_named(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        (lambda pd: [1j], "ArrowNotImplementedError"),
+        (lambda pd: pd.Series([1, "a"], dtype=object), "ArrowInvalid"),
+        (lambda pd: pd.Series([{"a": 1}, [1]], dtype=object), "ArrowInvalid"),
+        (lambda pd: pd.Series(["\ud800"], dtype=object), "UnicodeEncodeError"),
+        (lambda pd: pd.arrays.SparseArray([0, 1]), "TypeError"),
+    ],
+)
+def test_values_that_arrow_has_no_type_for_are_named_with_their_column(
+    tmp_path: Path, column: Callable[[Any], Any], kind: str
+) -> None:
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"x": column(pd)}).assign(y=1.0)[["y", "x"]]
+    for rows in (frame, lambda: frame):
+        with pytest.raises(BuildError, match=rf"as Arrow: {kind}: .* \(table t, column x\)") as caught:
+            build_store(tmp_path / "store", [Table("t", rows)])
+        assert (caught.value.table, caught.value.column) == ("t", "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_columns_of_a_frame_with_one_name_are_an_error_of_the_table(tmp_path: Path) -> None:
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(BuildError, match=r"Duplicate column names .* \(table t\)"):
+        build_store(tmp_path / "store", [Table("t", pd.DataFrame([[1, 2]], columns=["x", "x"]))])
+
+
 @pytest.mark.parametrize("value", [math.inf, -math.inf])
 def test_infinities_are_named_with_their_place(tmp_path: Path, value: float) -> None:
     with pytest.raises(CellValueError, match="inf") as caught:

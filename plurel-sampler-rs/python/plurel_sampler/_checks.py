@@ -35,10 +35,15 @@ def check_range(name: str, value: int, low: int, high: int, error: type[SamplerE
 
 
 def check_fields(record: object, error: type[SamplerError]) -> None:
-    """Raises ``error`` unless every field of a record is of its type."""
+    """Raises ``error`` unless every field of a record is of its type; integers and words become Python's."""
     kind = type(record)
     for name, hint in get_type_hints(kind).items():
-        check(f"{kind.__name__}.{name}", getattr(record, name), hint, error)
+        value = getattr(record, name)
+        check(f"{kind.__name__}.{name}", value, hint, error)
+        if hint is int and type(value) is not int:
+            object.__setattr__(record, name, int(value))  # the record is frozen, but not made yet
+        elif isinstance(value, str) and type(value) is not str:
+            object.__setattr__(record, name, str(value))
 
 
 def _holds(value: object, hint: Any) -> bool:
