@@ -10,11 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plurel.config import Choices
-from plurel.errors import ConfigError
+from plurel.errors import ConfigError, GenerationError
 from plurel.plugins.requests import BLOCK_ROWS, LinkRequest
 from plurel.schema import ForeignKey, Table
 from plurel.seeding import Stream
-from plurel_scm.links import BlockLinks, HierarchicalBlocks, block_sizes, level_affinity
+from plurel_scm.links import (
+    BlockLinks,
+    HierarchicalBlocks,
+    block_sizes,
+    filled_blocks,
+    level_affinity,
+    level_clusters,
+)
 
 
 def plan_of(children, parents, seed=0, **parameters) -> BlockLinks:
@@ -108,6 +115,31 @@ def test_blocks_are_contiguous_chunks_of_the_ceiling(rows, blocks):
     filled = sizes[sizes > 0]
     assert (filled[:-1] == math.ceil(rows / blocks)).all()
     assert (np.diff((sizes > 0).astype(int)) <= 0).all()
+
+
+@given(rows=st.integers(0, 300), clusters=st.lists(st.integers(1, 4), max_size=5))
+def test_only_blocks_that_hold_rows_are_computed_and_their_clusters_are_digits(rows, clusters):
+    blocks = math.prod(clusters)
+    filled = filled_blocks(rows, blocks)
+    assert filled == max(1, np.count_nonzero(block_sizes(rows, blocks)))
+    np.testing.assert_array_equal(block_sizes(rows, filled), block_sizes(rows, blocks)[:filled])
+    for level in range(len(clusters)):
+        expected = [digits(block, clusters)[level] for block in range(filled)]
+        assert level_clusters(filled, clusters, level).tolist() == expected
+
+
+@pytest.mark.parametrize(("levels", "clusters"), [(64, 3), (5, 1024), (64, 1024), (64, 1), (0, 3)])
+def test_the_largest_hierarchies_have_links_too(levels, clusters):
+    shape = {"levels": Choices.constant(levels), "clusters_per_level": Choices.constant(clusters)}
+    rows = all_rows(plan_of(500, 40, **shape))
+    assert rows.min() >= 0
+    assert rows.max() < 40
+
+
+def test_more_pairs_of_blocks_than_fit_are_refused():
+    shape = {"levels": Choices.constant(64), "clusters_per_level": Choices.constant(3)}
+    with pytest.raises(GenerationError, match=r"child.foreign_row_0 would have 100,000 x 10,000 pairs"):
+        plan_of(100_000, 10_000, **shape)
 
 
 def test_one_level_of_one_cluster_is_uniform():

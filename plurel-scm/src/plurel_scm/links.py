@@ -10,6 +10,7 @@ O(children) instead of O(children * parents). Not here: popularity of parents, o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from plurel.config import Choices, Draws
 from plurel.config.params import MOST_CLUSTERS, MOST_LEVELS
+from plurel.errors import GenerationError
 from plurel.plugins.requests import BLOCK_ROWS
 from plurel_scm import _kernel
 
@@ -30,6 +32,8 @@ I64: TypeAlias = NDArray[np.int64]
 
 MATCHING_AFFINITY = 0.9
 OTHER_AFFINITY = (0.001, 0.002)
+MOST_PAIRS = 1 << 25
+"""Most pairs of a child's and a parent's block, 256 MB of probabilities."""
 
 
 def level_affinity(child_clusters: int, parent_clusters: int, stream: Stream) -> F64:
@@ -44,7 +48,20 @@ def level_affinity(child_clusters: int, parent_clusters: int, stream: Stream) ->
 
 def chunk_rows(rows: int, blocks: int) -> int:
     """Rows of a contiguous block: all have this many, but the last ones that hold what is left."""
-    return max(1, math.ceil(rows / blocks))
+    return max(1, -(-rows // blocks))
+
+
+def filled_blocks(rows: int, blocks: int) -> int:
+    """How many blocks hold a row, at least 1: the first ones."""
+    return max(1, -(-rows // chunk_rows(rows, blocks)))
+
+
+def level_clusters(blocks: int, clusters: Sequence[int], level: int) -> I64:
+    """The cluster of each of the first blocks on a level, `[blocks]`: a digit, the first level's slowest."""
+    step = math.prod(clusters[level + 1 :])
+    if step >= blocks:  # perhaps beyond 64 bits
+        return np.zeros(blocks, dtype=np.int64)
+    return np.arange(blocks) // step % clusters[level]
 
 
 def block_sizes(rows: int, blocks: int) -> I64:
@@ -115,18 +132,33 @@ class HierarchicalBlocks:
     )
 
     def plan(self, request: LinkRequest) -> BlockLinks:
-        """Draw levels, clusters and affinities of one foreign key."""
+        """Draw levels, clusters and affinities of one foreign key.
+
+        Raises:
+            GenerationError: for more pairs of blocks than fit into memory.
+        """
         stream = request.stream
-        levels = int(self.levels.draw(stream / "levels"))
-        affinity: F64 = np.ones((1, 1))
-        for level in range(levels):
-            child_clusters, parent_clusters = (
-                int(self.clusters_per_level.draw(stream / f"{side} clusters" / level))
-                for side in ("child", "parent")
+        levels = range(int(self.levels.draw(stream / "levels")))
+        clusters = [
+            [int(self.clusters_per_level.draw(stream / f"{side} clusters" / level)) for level in levels]
+            for side in ("child", "parent")
+        ]
+        child_blocks, parent_blocks = (
+            filled_blocks(table.rows, math.prod(counts))
+            for table, counts in zip((request.child, request.parent), clusters, strict=True)
+        )
+        if child_blocks * parent_blocks > MOST_PAIRS:
+            raise GenerationError(
+                f"the links {request.child.name}.{request.foreign_key.column} would have {child_blocks:,} x "
+                f"{parent_blocks:,} pairs of blocks, at most {MOST_PAIRS:,} are computed: levels or "
+                "clusters_per_level must be smaller"
             )
-            level_affinities = level_affinity(child_clusters, parent_clusters, stream / "affinities" / level)
-            affinity = np.asarray(np.kron(affinity, level_affinities), dtype=np.float64)
-        child_blocks, parent_blocks = affinity.shape
+        affinity: F64 = np.ones((child_blocks, parent_blocks))
+        for level in levels:
+            child, parent = (counts[level] for counts in clusters)
+            affinities = level_affinity(child, parent, stream / "affinities" / level)
+            rows = level_clusters(child_blocks, clusters[0], level)
+            affinity *= affinities[rows][:, level_clusters(parent_blocks, clusters[1], level)]
         sizes = block_sizes(request.parent.rows, parent_blocks)
         cumulated: F64 = np.cumsum(affinity * sizes, axis=1)
         if request.parent.rows:
