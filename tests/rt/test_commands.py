@@ -17,6 +17,7 @@ import pytest
 from plurel.cli import main
 from plurel_rt.checkpoint import list_checkpoints, load_model
 from plurel_rt.commands import StepProgress
+from plurel_rt.interrupts import PutOff
 from plurel_rt.plot import loss_curve, read_metrics
 from plurel_rt.reports import StepReport
 
@@ -142,6 +143,23 @@ def test_a_run_that_is_asked_to_end_saves_and_goes_on_later(
     assert [path.name for path in list_checkpoints(run)] == ["step-00000004", "step-00000005"]
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no terminal hangs up here")
+def test_a_terminal_that_hangs_up_is_a_request_to_stop_unless_it_is_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.default_int_handler)
+    try:
+        with PutOff(patient=False) as requests:
+            signal.raise_signal(signal.SIGHUP)
+            assert requests.signal == signal.SIGHUP
+            with pytest.raises(KeyboardInterrupt):
+                requests.meet(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+        with PutOff(patient=False) as requests:
+            signal.raise_signal(signal.SIGHUP)
+            assert not requests.signal
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_second_ctrl_c_does_not_wait(
     shop_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +193,20 @@ with held(Path(sys.argv[1]), "anything"):
         assert f"another process is writing a training run to {run}" in capsys.readouterr().err
         other.kill()
     assert main(["pretrain", "tiny", *sets(shop_store, run)]) == 0
+
+
+@pytest.mark.parametrize("inside", ["", "run"])
+def test_no_run_is_put_into_a_store_or_a_database(
+    shop_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], inside: str
+) -> None:
+    database = tmp_path / "database"
+    (database / "db").mkdir(parents=True)
+    (database / "manifest.yaml").touch()
+    for place, what in ((shop_store, "store"), (database, "database")):
+        before = sorted(place.rglob("*"))
+        assert main(["pretrain", "tiny", *sets(shop_store, place / inside)]) == 2
+        assert f"lies in the {what} {place}, which holds its own files only" in capsys.readouterr().err
+        assert sorted(place.rglob("*")) == before
 
 
 def test_what_is_damaged_or_gone_is_one_paragraph(

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from plurel.cli import main
+from plurel.cli.output import reporter
+from plurel.config.files import to_yaml
+from plurel.errors import RequestError
 from plurel.places import held
 from plurel_rt import baselines, demo
 
@@ -86,3 +89,48 @@ def test_a_place_for_no_directory_is_refused_before_any_work(
     (tmp_path / "file").touch()
     assert main(["demo", "--quick", "--out", str(tmp_path / "file")]) == 2
     assert "expected a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("run/thesis.txt", "is no run of the demo"),
+        ("scores/my.csv", "holds no scores of the demo alone"),
+        ("scores/scores.json", "holds no scores of the demo alone"),
+        ("report.json", "is no report of the demo"),
+        ("loss.png", "no run of the demo that it shows"),
+    ],
+)
+def test_what_the_demo_did_not_make_is_never_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, words: str
+) -> None:
+    precious = tmp_path / file
+    precious.parent.mkdir(exist_ok=True)
+    precious.write_text("precious")
+    assert main(["demo", "--quick", "--out", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert "choose another --out" in told
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [precious]
+    assert precious.read_text() == "precious"
+
+
+def test_a_run_of_another_demo_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    stores = [Path("elsewhere") / "rel-synthetic-0"]
+    recipe = demo._Demo(out=tmp_path, size=TOY, seed=0, say=reporter(json=False))._recipe(stores)
+    (run / "recipe.yaml").write_text(to_yaml(recipe.to_dict()))
+    assert main(["demo", "--quick", "--out", str(tmp_path), "--seed", "1"]) == 2
+    assert f"{run} was trained with another seed, another stores than this demo" in capsys.readouterr().err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [run / "recipe.yaml"]
+
+
+def test_a_database_of_that_name_from_elsewhere_is_not_taken_for_the_flights(tmp_path: Path) -> None:
+    flights = tmp_path / "databases" / "nycflights13"
+    (flights / "db").mkdir(parents=True)
+    (flights / "manifest.yaml").write_text(
+        "{name: nycflights13, val_timestamp: 2013-10-01, test_timestamp: 2013-11-01, tables: {}}"
+    )
+    with pytest.raises(RequestError, match=rf"{flights} is there and was not made by the importer"):
+        demo._Demo(out=tmp_path, size=TOY, seed=0, say=reporter(json=False))._import()

@@ -16,11 +16,13 @@ from attrs import evolve
 
 from plurel.cli import main
 from plurel.errors import RequestError, UnknownNameError
+from plurel.places import held
 from plurel.plugins import Ledger, get_ledger
 from plurel_rt import baselines
 from plurel_rt.batch import from_sampler
 from plurel_rt.checkpoint import CheckpointError, load_model
-from plurel_rt.evaluate import Rows, evaluate, left_out, measure, predict_task, score_table, write_scores
+from plurel_rt.evaluate import Rows, evaluate, left_out, measure, predict_task, score_table
+from plurel_rt.scores import write_scores
 from plurel_rt.stores import identity, is_among
 from plurel_sampler import (
     ContextConfig,
@@ -243,3 +245,42 @@ def test_a_prediction_is_the_mean_over_its_contexts(trained: Path, store: Store)
     for contexts in (1, 2, 3):
         found = predict_task(model, narrow, store, "visits-sales", Rows(contexts=contexts, limit=20))
         np.testing.assert_allclose(found.predicted, np.mean(draws[:contexts], axis=0), rtol=1e-6)
+
+
+def test_a_folder_of_scores_is_one_evaluations_and_replaced_only_if_one_asks(
+    trained: Path, shop_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "scores"
+    one = ["evaluate", "--checkpoint", str(trained), "--store", str(shop_store), "--limit", "2", "--out"]
+    with held(out, "scores"):
+        assert main([*one, str(out), "--task", "visits-good"]) == 2
+    assert f"another process is writing scores to {out}" in capsys.readouterr().err
+    assert main([*one, str(out), "--task", "visits-good"]) == 0
+    assert sorted(file.name for file in out.iterdir()) == ["scores.json", "shops__visits-good.csv"]
+    assert main([*one, str(out), "--task", "visits-sales"]) == 2
+    assert f"{out} holds scores already; --overwrite replaces them" in capsys.readouterr().err
+    assert main([*one, str(out), "--task", "visits-sales", "--overwrite"]) == 0
+    assert sorted(file.name for file in out.iterdir()) == ["scores.json", "shops__visits-sales.csv"]
+    (out / "thesis.txt").touch()
+    assert main([*one, str(out), "--overwrite"]) == 2
+    assert f"{out} holds thesis.txt, which no scores have" in capsys.readouterr().err
+    assert main([*one, str(shop_store / "scores")]) == 2
+    assert "lies in the store" in capsys.readouterr().err
+    assert not (shop_store / "scores").exists()
+
+
+def test_scores_that_could_not_be_written_leave_the_folder_as_it_was(
+    trained: Path, shop_store: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "scores"
+    scores = evaluate(trained, shop_store, ["visits-good"], Rows(limit=2))
+    write_scores(scores, store, out)
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+
+    def full(_: Path) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("plurel_rt.scores.sync", full)
+    with pytest.raises(OSError, match="no space"):
+        write_scores([], store, out)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -14,7 +14,7 @@ from cyclopts import App, Parameter, validators
 from plurel.cli.numbers import whole
 from plurel.cli.output import Reporter, reporter
 from plurel.errors import RequestError
-from plurel.places import make
+from plurel.places import held
 from plurel_rt.threads import let_idle_threads_sleep
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def evaluate(
     contexts: Annotated[int, Parameter(converter=whole, validator=validators.Number(gte=1))] = 1,
     verify: Literal["lengths", "checksums"] = "lengths",
     out: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Score a checkpoint on a store's tasks, beside baselines on the same rows.
@@ -98,28 +99,34 @@ def evaluate(
         contexts: draw this many contexts for each row and take the mean of the predictions.
         verify: how closely the store's files are looked at before: lengths only, or the checksums of all.
         out: folder for the predictions (`<database>__<task>.csv`) and the scores (`scores.json`).
+        overwrite: replace the scores that lie there, instead of refusing.
         json: print one JSON document instead of a table.
     """
     let_idle_threads_sleep()
-    from plurel_rt.evaluate import Rows, left_out, score_table, write_scores
+    from plurel_rt.evaluate import Rows, left_out, score_table
     from plurel_rt.evaluate import evaluate as run
+    from plurel_rt.runs import check_outside
+    from plurel_rt.scores import check_room, write_scores
     from plurel_rt.stores import open_store
 
     say = reporter(json=json)
     if out is not None:
-        make(out, "scores")  # a place that cannot be is known before the work, not after it
-    scores = run(
-        checkpoint,
-        store,
-        task,
-        Rows(split=split, limit=limit, contexts=contexts),
-        on_progress=say.progress,
-        verify=verify,
-    )
-    opened = open_store(store)
-    if out is not None:
-        write_scores(scores, opened, out)
-        say.say(f"scores and predictions are in {out}")
+        check_outside(out, "choose another --out")
+    with held(out, "scores") if out is not None else nullcontext():
+        if out is not None:
+            check_room(out, overwrite=overwrite)
+        scores = run(
+            checkpoint,
+            store,
+            task,
+            Rows(split=split, limit=limit, contexts=contexts),
+            on_progress=say.progress,
+            verify=verify,
+        )
+        opened = open_store(store)
+        if out is not None:
+            write_scores(scores, opened, out)
+            say.say(f"scores and predictions are in {out}")
     columns, rows = score_table(scores)
     say.table(f"scores on the {split} rows of {store.name}", columns, rows)
     without = {} if task else left_out(opened, split)

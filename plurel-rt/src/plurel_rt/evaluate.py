@@ -2,13 +2,12 @@
 
 Metrics are RelBench's own: AUROC for binary tasks, nMAE (mean absolute error / standard deviation of the
 training labels) for regression. What cannot be scored is named with its reason (`left_out`). Not here: the
-baselines (`plurel_rt.baselines`), and multiclass tasks, for which RelBench has no metric.
+baselines (`plurel_rt.baselines`), the files of scores (`plurel_rt.scores`), and multiclass tasks, for which
+RelBench has no metric.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -336,33 +335,6 @@ def score_table(scores: Sequence[TaskScore]) -> tuple[list[str], list[list[str]]
         for score in scores
     ]
     return columns, rows
-
-
-def write_scores(scores: Sequence[TaskScore], store: Store, out: Path) -> None:
-    """Writes `scores.json`, and predictions as `<database>__<task>.csv`, as RelBench's leaderboard has them.
-
-    Args:
-        scores: of one store.
-        store: that store.
-        out: the folder; made if it is not there.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    document = {"store": str(store.path), "scores": [score.to_dict() for score in scores]}
-    (out / "scores.json").write_text(json.dumps(document, indent=2) + "\n")
-    for score in scores:
-        info = store.tasks[score.task]
-        rows = score.predictions.rows
-        columns: dict[str, NDArray[Any]] = {
-            info.entity_column: store.parent_ids(score.task, info.entity_column)[rows]
-        }
-        if info.time_column is not None:
-            moments = baselines.cutoffs(store, score.task)[rows].astype("datetime64[us]")
-            columns[info.time_column] = np.datetime_as_string(moments)
-        columns[info.target_column] = score.predictions.predicted
-        with (out / f"{store.path.resolve().name}__{score.task}.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
 
 
 def _chosen(store: Store, names: Sequence[str], split: Split) -> list[str]:

@@ -1,11 +1,12 @@
-"""Requests to stop, put off until the work can be put down: Ctrl-C and SIGTERM.
+"""Requests to stop, put off until the work can be put down: Ctrl-C, SIGTERM, and SIGHUP where there is one.
 
     with PutOff() as requests:
         while not requests.signal:
             ...
         requests.meet()
 
-Not here: what is to be saved before.
+A signal that the process ignores, as SIGHUP under `nohup`, stays ignored. Not here: what is to be saved
+before.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class PutOff:

@@ -24,7 +24,6 @@ from torch import nn
 
 from plurel.config.files import to_yaml
 from plurel.errors import PlurelError
-from plurel.places import held
 from plurel_rt.batch import Encoding, from_sampler
 from plurel_rt.checkpoint import (
     CheckpointError,
@@ -38,7 +37,7 @@ from plurel_rt.interrupts import PutOff
 from plurel_rt.ranks import RanksError, check_agreement, on_cpu, others_alive, together, world_size
 from plurel_rt.recipe import Recipe, resolve_model, resolve_stores
 from plurel_rt.reports import RunReport, StepFile, StepReport
-from plurel_rt.runs import METRICS, TARGETS, check_room, make_room, where_to_resume
+from plurel_rt.runs import METRICS, TARGETS, check_room, held_run, make_room, where_to_resume
 from plurel_rt.start import Start, facts, prepare, seed_of
 
 if TYPE_CHECKING:
@@ -88,8 +87,8 @@ def pretrain(
 ) -> RunReport | None:
     """Trains a model as a recipe says, in this process as one of the launcher's ranks.
 
-    Ctrl-C and SIGTERM end the run after the step that is under way, with a checkpoint; they are then met as
-    the process would have met them.
+    Ctrl-C, SIGTERM and SIGHUP end the run after the step that is under way, with a checkpoint; they are then
+    met as the process would have met them.
 
     Args:
         recipe: the run.
@@ -105,7 +104,7 @@ def pretrain(
         plurel.errors.ConfigError: the recipe asks for what its stores do not hold, or is not that of the run
             that it shall go on with.
         RunExistsError: `recipe.out` holds a run that would be lost.
-        plurel.errors.RequestError: another process trains there, or it is no place to write to.
+        plurel.errors.RequestError: another process trains there, or it is no place for a run, as in a store.
         RanksError: the ranks differ in what must be the same, another one cannot begin, or the launcher asks
             for what there is not.
         RankLostError: another rank ended on its way.
@@ -143,7 +142,7 @@ def pretrain(
     with ExitStack() as stack:
         stack.enter_context(others_alive(f"`--resume {out}` goes on from its last checkpoint, if it has one"))
         stack.enter_context(_own_generators(accelerator.device))
-        _on_main(lambda: stack.enter_context(held(out, "a training run")), accelerator)
+        _on_main(lambda: stack.enter_context(held_run(out)), accelerator)
         start = together(begin)
         check_agreement(facts(start))
         plain = to_yaml(recipe.to_dict())
