@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plurel.errors import GenerationError
-from plurel.graph import CausalEdge, CausalGraph, CausalNode, Dag
+from plurel.errors import DatabaseError, GenerationError, RequestError
+from plurel.graph import CausalBundle, CausalEdge, CausalGraph, CausalNode, Dag
 from plurel.schema import Schema, Table
 
 
@@ -77,7 +79,75 @@ def test_causal_graphs_add_up_and_become_networkx():
     )
     graph = (left + right).to_networkx()
     assert dict(graph.nodes["a/0"]) == {"table": "a", "kind": "number", "mechanism": "ts", "column": "x"}
-    assert list(graph.edges(data=True)) == [("a/0", "b/0", {"through": "a_id", "weight": 2.0})]
+    assert list(graph.edges(data=True)) == [
+        ("a/0", "b/0", {"through": "a_id", "weight": 2.0, "mechanism": "mlp"})
+    ]
+
+
+def node(name: str, column: str | None = None) -> CausalNode:
+    return CausalNode(id=name, table=name.partition("/")[0], kind="number", mechanism="m", column=column)
+
+
+def bundled() -> CausalGraph:
+    """a.x -> hidden -> a.y; both columns of a -> all of b; b.z stands alone."""
+    return CausalGraph(
+        nodes=[
+            *(node("a/0", "x"), node("a/1"), node("a/2", "y")),
+            *(node("b/0", "v"), node("b/1", "w"), node("b/2", "z")),
+        ],
+        edges=[CausalEdge(source="a/0", target="a/1"), CausalEdge(source="a/1", target="a/2", weight=-0.5)],
+        bundles=[CausalBundle(sources=["a/0", "a/2"], targets=["b/0", "b/1"], through="a_id")],
+    )
+
+
+def test_a_bundle_is_every_edge_between_its_ends():
+    graph = bundled()
+    assert len(graph.edges) == 2 + 2 * 2
+    assert {(edge.source, edge.target) for edge in graph.edges if edge.through == "a_id"} == {
+        (source, target) for source in ("a/0", "a/2") for target in ("b/0", "b/1")
+    }
+    assert graph.to_networkx().number_of_edges() == 6
+
+
+def test_causes_and_effects_are_columns_along_the_edges():
+    graph = bundled()
+    network = graph.to_networkx()
+    for column, start in graph.columns.items():
+        for found, reached in (
+            (graph.effects(column), nx.descendants(network, start.id)),
+            (graph.causes(column), nx.ancestors(network, start.id)),
+        ):
+            assert set(found) == {one.shows for one in graph.nodes if one.id in reached and one.shows}
+    assert graph.effects("a.x") == ("a.y", "b.v", "b.w")
+    assert graph.causes("b.z") == ()
+    with pytest.raises(RequestError, match=r"no column 'a.q'; columns: a.x, a.y, b.v, b.w, b.z"):
+        graph.effects("a.q")
+
+
+def test_a_causal_graph_survives_json():
+    graph = bundled()
+    assert CausalGraph.from_dict(json.loads(json.dumps(graph.to_dict()))) == graph
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda said: said.pop("nodes"),
+        lambda said: said["edges"].append({"source": "a/0", "target": "c/9"}),
+        lambda said: said["edges"].append({"from": "a/0"}),
+        lambda said: said["bundles"].append(7),
+        lambda said: said["bundles"][0].update(sources=None),
+        lambda said: said["nodes"].append(None),
+        lambda said: said["edges"].append({"source": ["a/0"], "target": "a/1"}),
+    ],
+)
+def test_what_is_no_causal_graph_is_refused(change):
+    said = json.loads(json.dumps(bundled().to_dict()))
+    change(said)
+    with pytest.raises(DatabaseError, match="causal graph"):
+        CausalGraph.from_dict(said)
+    with pytest.raises(DatabaseError, match="causal graph"):
+        CausalGraph.from_dict([said])
 
 
 def test_a_schema_orders_tables_with_parents_first_and_knows_its_names():

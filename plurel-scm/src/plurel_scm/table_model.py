@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from attrs import evolve, field, frozen, validators
 
 from plurel.config import Choices, Draws, Within
-from plurel.graph import CausalEdge, CausalGraph, CausalNode
+from plurel.graph import CausalBundle, CausalEdge, CausalGraph, CausalNode
 from plurel.plugins.requests import MechanismRequest, PlannedColumn, SourceRequest
 from plurel_scm.cuts import Cut, draw_cut
 from plurel_scm.foreign import draw_parents, foreign_inputs
@@ -191,22 +191,21 @@ def causal_graph(request: TableRequest, graph: NodeGraph, names: dict[int, str])
         )
         for number in sorted(names)
     ]
-    edges: list[CausalEdge] = []
-    for number in sorted(names):
-        inputs = graph.inputs(number)
-        edges += [
-            CausalEdge(source=f"{table}/{value.name}", target=f"{table}/{number}", weight=value.weight)
-            for value in inputs
-        ]
-        if inputs:
-            edges += [
-                CausalEdge(
-                    source=f"{parent.table.name}/{column.node}",
-                    target=f"{table}/{number}",
-                    through=parent.foreign_key.column,
-                )
-                for parent in request.parents
-                for column in parent.columns
-                if column.node is not None
-            ]
-    return CausalGraph(nodes=nodes, edges=edges)
+    inputs = {number: graph.inputs(number) for number in sorted(names)}
+    edges = [
+        CausalEdge(source=f"{table}/{value.name}", target=f"{table}/{number}", weight=value.weight)
+        for number, values in inputs.items()
+        for value in values
+    ]
+    caused = [f"{table}/{number}" for number, values in inputs.items() if values]
+    bundles = [
+        CausalBundle(
+            sources=[
+                f"{parent.table.name}/{column.node}" for column in parent.columns if column.node is not None
+            ],
+            targets=caused,
+            through=parent.foreign_key.column,
+        )
+        for parent in request.parents
+    ]
+    return CausalGraph(nodes=nodes, edges=edges, bundles=bundles)

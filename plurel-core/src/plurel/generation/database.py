@@ -127,10 +127,7 @@ def generate(
         ),
         structure=structure,
         frames=frames,
-        graph=CausalGraph(
-            nodes=[node for table in planned for node in values[table.name].plan.graph.nodes],
-            edges=[edge for table in planned for edge in values[table.name].plan.graph.edges],
-        ),
+        graph=CausalGraph.union(values[table.name].plan.graph for table in planned),
         records=records,
     )
 

@@ -38,10 +38,7 @@ def database_manifest(generated: Generated, resolved: ResolvedConfig) -> dict[st
         "block_rows": BLOCK_ROWS,
         "period": attrs.asdict(generated.period),
         "schema": [attrs.asdict(table) for table in generated.schema],
-        "causal_graph": {
-            "nodes": [attrs.asdict(node) for node in generated.graph.nodes],
-            "edges": [attrs.asdict(edge) for edge in generated.graph.edges],
-        },
+        "causal_graph": generated.graph.to_dict(),
         "columns": {name: _table(record) for name, record in generated.records.items()},
     }
 
