@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 F32: TypeAlias = NDArray[np.float32]
 I64: TypeAlias = NDArray[np.int64]
 
+LONGEST_CYCLE = 2.0**53
+"""Rows of half a period beyond which a cycle is a flat line anyway."""
+
 
 @frozen
 class Series:
@@ -169,7 +172,7 @@ class Ts:
                 if activity
                 else self.entity_cycle_scale
             ),
-            cycle_rows=max(1, math.ceil(request.rows * period)),
+            cycle_rows=max(1, math.ceil(min(request.rows * period, LONGEST_CYCLE))),
             noise_scale=self.activity_noise_scale if activity else self.entity_noise_scale,
             rho=rho,
         )
