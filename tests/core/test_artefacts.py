@@ -204,11 +204,11 @@ def test_contributions_that_are_no_list_are_damage(damage: Any, tmp_path: Path) 
 
 
 def test_checksums_are_compared_on_request(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert document(capsys, "inspect", shop, "--check")["breaches"] == []
+    assert document(capsys, "inspect", shop, "--verify", "checksums")["breaches"] == []
     (shop / "columns.yaml").write_text((shop / "columns.yaml").read_text() + "# a remark\n")
     assert "breaches" not in document(capsys, "inspect", shop)
-    assert main(["inspect", str(shop), "--check", "--json"]) == 1
+    assert main(["inspect", str(shop), "--verify", "checksums", "--json"]) == 1
     (breach,) = json.loads(capsys.readouterr().out)["breaches"]
     assert (breach["rule"], breach["where"]) == ("checksum", "columns.yaml")
-    assert main(["inspect", str(shop), "--check"]) == 1
+    assert main(["inspect", str(shop), "--verify", "checksums"]) == 1
     assert "columns.yaml: is not as it was written" in capsys.readouterr().out

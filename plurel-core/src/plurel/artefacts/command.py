@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from attrs import asdict
 from cyclopts import App, Parameter
@@ -27,7 +27,7 @@ def inspect(
     /,
     *,
     form: str | None = None,
-    check: Annotated[bool, Parameter(negative="")] = False,
+    verify: Literal["lengths", "checksums"] = "lengths",
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Show what a database, a store or a checkpoint holds, and what made it.
@@ -35,7 +35,8 @@ def inspect(
     Args:
         path: Its directory.
         form: Take it for this form (database, store, checkpoint, or a plugin's), whatever it looks like.
-        check: Compare checksums and all else that plurel validate does.
+        verify: How closely its files are looked at: as far as they are opened, or checksums and all else that
+            plurel validate compares.
         json: Print one JSON document.
     """
     say = reporter(json=json)
@@ -43,7 +44,7 @@ def inspect(
     entry = recognise(path, ledger, form)
     artefact, request = entry.build(), ArtefactRequest(path=path)
     contents: Contents = artefact.inspect(request)
-    breaches: Sequence[Breach] = artefact.validate(request) if check else ()
+    breaches: Sequence[Breach] = artefact.validate(request) if verify == "checksums" else ()
     origins = trace(contents.contributions, ledger, path)
     files = sizes(path)
     say.emit(
@@ -54,7 +55,7 @@ def inspect(
             "contributions": [asdict(origin) for origin in origins],
             "files": files,
             "bytes": sum(files.values()),
-            **({"breaches": [asdict(breach) for breach in breaches]} if check else {}),
+            **({"breaches": [asdict(breach) for breach in breaches]} if verify == "checksums" else {}),
         }
     )
     say.result(f"{entry.name} {path}, {human(sum(files.values()))}")
