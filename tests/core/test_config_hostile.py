@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from plurel import Choices, Config, DatabaseParams, SCMParams
+from plurel import Choices, Config, DatabaseParams, SCMParams, SyntheticDataset
 from plurel.cli import main
 from plurel.errors import ConfigError, RequestError
 
@@ -131,3 +136,38 @@ def test_a_choice_that_nothing_can_draw_from_is_refused(data: dict[str, object],
     with pytest.raises(ConfigError) as caught:
         Config.from_dict({"database_params": {"num_tables_choices": data}})
     assert words in str(caught.value)
+
+
+WRONG_KINDS: dict[str, tuple[Callable[[Any], object], list[object], str]] = {
+    "a text of YAML": (Config.from_yaml, [None, 3, []], "a config in YAML is a text, got"),
+    "a text of TOML": (Config.from_toml, [None, {}], "a config in TOML is a text, got"),
+    "a text of JSON": (Config.from_json, [None, 3, {}], "a config in JSON is a text, got"),
+    "a path to read": (Config.from_file, [None, 3, []], "a config file is named by its path, got"),
+    "a path to write": (Config().to_file, [None, 3], "a config file is named by its path, got"),
+    "a preset": (Config.preset, [None, 3, []], "the name of a preset is a text, got"),
+    "assignments": (
+        Config().with_set,
+        [None, 3, "val_split=0.5"],
+        "assignments are a list of path=value, got",
+    ),
+    "an assignment": (Config().with_set, [[3]], "an assignment is path=value, got 3"),
+    "a config": (
+        lambda wrong: SyntheticDataset(0, wrong),
+        [{}, "default", Config],
+        "this is a plurel.Config, got",
+    ),
+    "a ledger": (lambda wrong: SyntheticDataset(0, ledger=wrong), [3], "a ledger is what"),
+    "a day": (lambda wrong: DatabaseParams(min_timestamp=wrong), [pd.NaT], "this is a day as in"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_KINDS)
+def test_a_value_of_another_kind_is_told_what_was_expected(what: str) -> None:
+    call, values, words = WRONG_KINDS[what]
+    for value in values:
+        with pytest.raises(RequestError, match=re.escape(words)):
+            call(value)
+
+
+def test_texts_of_numpy_are_texts() -> None:
+    assert type(Choices(kind=np.str_("range"), value=[1, 2]).kind) is str

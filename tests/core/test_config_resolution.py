@@ -257,6 +257,14 @@ def test_a_parameter_that_would_hide_the_name_is_refused() -> None:
         resolve(activations("named"), ledger)
 
 
+def test_a_default_that_no_config_could_hold_is_named_with_its_whole_place() -> None:
+    params = attrs.make_class("Params", {"function": attrs.field(default=print)}, frozen=True)
+    ledger = Ledger([*LEDGER.plugins, plugin("third", contribution("activations", "odd", params))])
+    place = r"@ \$\.scm_params\.activation_choices\.value\[0\]\.function"
+    with pytest.raises(ConfigError, match=place):
+        resolve(activations("odd"), ledger)
+
+
 def test_unrelated_plugins_do_not_change_what_is_resolved() -> None:
     alone = resolve(Config(), Ledger(built_ins()))
     beside = resolve(Config(), LEDGER)

@@ -65,3 +65,9 @@ def test_a_place_that_was_taken_meanwhile_stays_as_it_is(kept_shop: Path, tmp_pa
     with pytest.raises(RequestError, match="market is already there"):
         run_importer(importer(late), ImportRequest(out=out))
     assert [path.name for path in tmp_path.rglob("*")] == ["market", "mine"]
+
+
+def test_a_link_to_nothing_is_refused_before_the_importer_runs(tmp_path: Path) -> None:
+    (tmp_path / "market").symlink_to(tmp_path / "nothing")
+    with pytest.raises(RequestError, match="market is a link to nothing"):
+        run_importer(importer(pytest.fail), ImportRequest(out=tmp_path / "market"))

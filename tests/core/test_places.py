@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from plurel.errors import RequestError
-from plurel.places import clear, draft, flaw, held
+from plurel.places import clear, draft, expanded, flaw, held, refuse_taken, settle
 
 pytest.importorskip("fcntl", reason="locks of directories are POSIX")
 
@@ -92,3 +92,25 @@ def test_a_place_that_cannot_be_is_a_wrong_request(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RequestError, match="expected a directory"), held(tmp_path / "file" / "x", "stores"):
         pass
+
+
+def test_a_place_that_is_taken_or_leads_nowhere_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    with pytest.raises(RequestError, match="file is already there; remove it or choose another directory"):
+        refuse_taken(tmp_path / "file")
+    with pytest.raises(RequestError, match="link is a link to nothing; remove it"):
+        refuse_taken(tmp_path / "link")
+    with pytest.raises(
+        RequestError, match=r"file/out cannot go to .*file: File exists; expected a directory"
+    ):
+        draft(tmp_path / "file" / "out").__enter__()
+    with pytest.raises(RequestError, match="link is a link to nothing"):
+        settle(tmp_path, tmp_path / "link")
+    refuse_taken(tmp_path / "free")
+
+
+def test_the_home_of_nobody_is_refused() -> None:
+    with pytest.raises(RequestError, match="~no-such-user/out begins with the home of a user who is not"):
+        expanded("~no-such-user/out")
+    assert expanded("~") == Path.home()

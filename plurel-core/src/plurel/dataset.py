@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from plurel.config import Config, resolve
 from plurel.errors import RequestError
+from plurel.places import expanded
 from plurel.plugins import get_ledger
 
 if TYPE_CHECKING:
@@ -132,14 +133,14 @@ class SyntheticDataset:
             Its path.
 
         Raises:
-            RequestError: where it is already there.
+            RequestError: where it is already there, or nothing can be made there.
         """
         from plurel.generation.manifest import database_manifest
         from plurel.relbench_io import write_directory
 
         generated = self._generated
         return write_directory(
-            Path(out).expanduser(),
+            expanded(out),
             name=self.name,
             tables=generated.frames,
             schema=generated.schema,
@@ -185,7 +186,7 @@ class SyntheticDataset:
 
         identity = json.dumps([self.seed, config_identity(self.resolved)], sort_keys=True)
         key = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
-        directory = Path(str(self.config.cache_dir)).expanduser() / f"{self.name}-{key}"
+        directory = expanded(str(self.config.cache_dir)) / f"{self.name}-{key}"
         if not directory.exists():
             try:
                 self.save(directory)

@@ -122,10 +122,10 @@ def draft(target: Path) -> Iterator[Path]:
         The draft, which is there and empty.
 
     Raises:
-        RequestError: where nothing can lie at the target's path.
+        RequestError: where nothing can lie at the target's path, or no directory can be made above it.
     """
     _refuse_flaw(target, "a directory")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make(target.parent, str(target))
     clear(target.parent)
     path, handle = _new(target)
     try:
@@ -146,15 +146,37 @@ def settle(finished: Path, target: Path) -> None:
     try:
         finished.rename(target)
     except OSError as error:
-        if target.exists():
-            raise taken(target) from error
+        refuse_taken(target, error)
         raise
     sync(target.parent)
 
 
-def taken(target: Path) -> RequestError:
-    """The error for a directory that is to be made and is there already."""
-    return RequestError(f"{target} is already there; remove it or choose another directory")
+def refuse_taken(target: Path, cause: OSError | None = None, *, another: str = "directory") -> None:
+    """Refuse a directory that is to be made where something is already; a link to nothing is something.
+
+    Args:
+        target: the directory that shall be.
+        cause: what the system said when it was made.
+        another: what to choose another of.
+
+    Raises:
+        RequestError: where its name is taken.
+    """
+    if os.path.lexists(target):
+        what = "is already there" if target.exists() else "is a link to nothing"
+        raise RequestError(f"{target} {what}; remove it or choose another {another}") from cause
+
+
+def expanded(path: str | Path) -> Path:
+    """A path with the home directory for `~`, and that of a user for `~user`.
+
+    Raises:
+        RequestError: where there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise RequestError(f"{path} begins with the home of a user who is not here") from error
 
 
 def clear(directory: Path) -> None:

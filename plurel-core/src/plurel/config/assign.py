@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from plurel.config.files import parse_yaml
-from plurel.config.problems import unknown_key
+from plurel.config.problems import shown, unknown_key
 from plurel.errors import ConfigError
 
 
@@ -29,6 +29,8 @@ def assign(data: dict[str, Any], assignment: str) -> None:
         ...
         plurel.errors.ConfigError: unknown key 'step'; closest: steps @ $.train
     """
+    if not isinstance(assignment, str):
+        raise ConfigError(f"an assignment is path=value, got {shown(assignment)}")
     path, equals, text = assignment.partition("=")
     if not equals or not path.strip():
         raise ConfigError(f"an assignment is path=value, got {assignment!r}")

@@ -33,6 +33,10 @@ _MOST_ZIPF = 1_000_000
 WORD_BITS = 64
 
 
+def _plain_word(kind: Any) -> Any:
+    return str(kind) if isinstance(kind, str) else kind  # numpy's texts are texts
+
+
 def _frozen_value(value: Any) -> tuple[Any, ...]:
     if isinstance(value, list | tuple):
         return tuple(unstructure(item) for item in value)
@@ -76,7 +80,7 @@ class Choices:
         plurel.errors.ConfigError: a range needs its smaller bound first, got [10, 5] @ $.value
     """
 
-    kind: str = field()
+    kind: str = field(converter=_plain_word)
     value: tuple[Any, ...] = field(converter=_frozen_value)
     weights: tuple[float, ...] | None = field(default=None, converter=_frozen_weights)
 

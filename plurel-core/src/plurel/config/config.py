@@ -283,6 +283,8 @@ class Config:
         """
         from plurel.config.assign import assign
 
+        if isinstance(assignments, str) or not isinstance(assignments, Iterable):
+            raise ConfigError(f"assignments are a list of path=value, got {shown(assignments)}")
         data = self.to_dict()
         for assignment in assignments:
             assign(data, assignment)

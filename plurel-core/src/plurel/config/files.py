@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from plurel.config.problems import each
+from plurel.config.problems import each, shown
 from plurel.errors import ConfigError, RequestError
 
 MOST_VALUES = 1_000_000
@@ -24,7 +25,7 @@ def read(path: str | Path) -> Any:
         RequestError: if the file is not there.
         ConfigError: if it cannot be parsed, with its line.
     """
-    path = Path(path)
+    path = _as_path(path)
     parse = _form(path)[0]
     try:
         text = path.read_text(encoding="utf-8-sig")  # some editors put a mark before the first line
@@ -53,6 +54,7 @@ def parse_yaml(text: str) -> Any:
     Raises:
         ConfigError: if it is no YAML, or a key stands twice.
     """
+    _check_text(text, "YAML")
     try:
         loader = _Loader(text)
         try:
@@ -122,12 +124,23 @@ def write(path: str | Path, data: Mapping[str, Any]) -> None:
         RequestError: if it cannot be written.
         ConfigError: as `to_toml`.
     """
-    path = Path(path)
+    path = _as_path(path)
     text = _form(path)[1](data)
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RequestError(f"cannot write the config {path}: {error.strerror}") from None
+
+
+def _as_path(path: object) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise RequestError(f"a config file is named by its path, got {shown(path)}")
+    return Path(path)
+
+
+def _check_text(text: object, form: str) -> None:
+    if not isinstance(text, str):
+        raise ConfigError(f"a config in {form} is a text, got {shown(text)}")
 
 
 def _form(path: Path) -> tuple[Callable[[str], Any], Callable[[Any], str]]:
@@ -155,6 +168,7 @@ def parse_json(text: str) -> Any:
     Raises:
         ConfigError: if it is no JSON, or a key stands twice.
     """
+    _check_text(text, "JSON")
     try:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
@@ -181,6 +195,7 @@ def parse_toml(text: str) -> Any:
     Raises:
         ConfigError: if it is no TOML.
     """
+    _check_text(text, "TOML")
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError

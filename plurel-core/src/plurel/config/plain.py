@@ -28,6 +28,8 @@ def is_finite(value: object) -> TypeGuard[int | float]:
 
 def moment_text(moment: dt.date) -> str:
     """A day as its text, a moment at midnight as the text of its day, any other moment whole."""
+    if moment != moment:  # pandas' NaT: it calls itself a moment and has no time
+        return str(moment)
     if isinstance(moment, dt.datetime) and moment.time() == dt.time():
         moment = moment.date()
     return moment.isoformat()

@@ -18,7 +18,7 @@ from plurel.config.choices import Choices, unstructure
 from plurel.config.config import DEFAULT_PRESET, PARTS, Config, PresetOrigin
 from plurel.config.flat import FLAT
 from plurel.config.params import kinds_of
-from plurel.config.problems import each, words_of
+from plurel.config.problems import each, shown, words_of
 from plurel.errors import AmbiguousNameError, ConfigError, NotInstalledError, RequestError, UnknownNameError
 from plurel.plugins.entries import Entry
 from plurel.plugins.ledger import Ledger, provenance, used
@@ -66,11 +66,19 @@ def resolve(config: Config, ledger: Ledger) -> ResolvedConfig:
         ledger: what is installed.
 
     Raises:
-        ConfigError: for parameters that a contribution refuses, or a choice that this version lacks.
+        ConfigError: for what is no config, parameters that a contribution refuses, or a choice that this
+            version lacks.
         UnknownNameError: for names that nobody contributes.
         NotInstalledError: where those names come with a distribution of the family that is not installed.
         AmbiguousNameError: for a bare name that several distributions contribute.
     """
+    if not isinstance(config, Config):
+        raise ConfigError(
+            f"this is a plurel.Config, got {shown(config)}; Config.from_dict reads plain data, Config.preset "
+            "names a preset"
+        )
+    if not isinstance(ledger, Ledger):
+        raise RequestError(f"a ledger is what plurel.plugins.get_ledger gives, got {shown(ledger)}")
     problems = list(_unbuilt(config))
     if config.scm_params.propagate_batch_size is not None:
         warnings.warn("propagate_batch_size is ignored: rows are made in blocks of one size", stacklevel=2)
@@ -96,7 +104,10 @@ def resolve(config: Config, ledger: Ledger) -> ResolvedConfig:
                 entries += used(entry, full, ledger)
                 values.append({"name": entry.id, **full})
             if len(values) == len(choices.value):
-                changes[name] = Choices("set", values, choices.weights)
+                try:
+                    changes[name] = Choices("set", values, choices.weights)
+                except ConfigError as error:  # a default that no config file could hold
+                    problems.append(error.within(f".{part}.{name}"))
         resolved[part] = attrs.evolve(params, **changes)
     resolved["scm_params"] = attrs.evolve(resolved["scm_params"], propagate_batch_size=None)
     if problems:

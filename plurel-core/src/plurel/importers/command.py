@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from plurel.cli.output import Reporter, reporter
-from plurel.errors import RequestError
 from plurel.importers.run import run_importer
+from plurel.places import refuse_taken
 from plurel.plugins import get_ledger
 from plurel.plugins.requests import ImportRequest
 from plurel.relbench_io import DatabaseDirectory, read_directory, read_origin
@@ -36,8 +36,7 @@ def import_source(
     """
     say = reporter(json=json)
     importer = get_ledger().find("importers", name)
-    if out.exists():
-        raise RequestError(f"{out} is already there; remove it or choose another --out")
+    refuse_taken(out, another="--out")
     with say.progress(f"importing {name}"):
         directory = read_directory(run_importer(importer, ImportRequest(out=out, source=source)))
     facts = read_origin(directory.path) or {}

@@ -14,7 +14,7 @@ from attrs import evolve
 
 from plurel.errors import PluginError
 from plurel.generation.blame import blaming
-from plurel.places import draft, settle, write_whole
+from plurel.places import draft, refuse_taken, settle, write_whole
 from plurel.plugins import Entry, provenance
 from plurel.plugins.requests import ImportRequest
 from plurel.relbench_io import read_origin
@@ -34,9 +34,10 @@ def run_importer(entry: Entry, request: ImportRequest, params: Mapping[str, Any]
         The directory; its `plurel.json` names the importer among its contributions.
 
     Raises:
-        RequestError: where the place is taken.
+        RequestError: where the place is taken, or nothing can be made there.
         PluginError: where the importer fails, or writes to another place.
     """
+    refuse_taken(request.out)
     with draft(request.out) as unfinished:
         place = unfinished / request.out.name
         with blaming(f"the importer {entry.id}", f"the directory {request.out}"):

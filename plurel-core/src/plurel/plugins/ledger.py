@@ -93,6 +93,8 @@ class Ledger:
             AmbiguousNameError: if several distributions do; says who, and how to disable one.
         """
         _check_kind(kind)
+        if not isinstance(name, str):
+            raise UnknownNameError(f"the name of a {singular(kind)} is a text, got {name!r}")
         providers = self.providers(kind, name)
         if len(providers) == 1:
             return providers[0]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from plurel.errors import DatabaseError
-from plurel.places import draft, settle, sync, taken
+from plurel.places import draft, refuse_taken, settle, sync
 from plurel.relbench_io.directory import SPLITS, TASKS_KEY
 from plurel.relbench_io.frames import keyed, write_parquet
 from plurel.relbench_io.manifests import dataset_manifest, task_manifest, write_text
@@ -71,8 +71,7 @@ def write_directory(
         DatabaseError: where the tables cannot keep the contract; the message names table and column.
     """
     target = Path(out)
-    if target.exists():
-        raise taken(target)
+    refuse_taken(target)
     for table in schema:
         if table.name.lower() in _RESERVED:
             raise DatabaseError(f"a table must not be named {table.name!r}: the name is reserved")
