@@ -183,7 +183,22 @@ def test_the_seed_the_preset_and_the_period_are_told(
     assert "start 1970-01-01, stop 1970-01-03" in said
 
 
-@pytest.mark.parametrize("extra", [{"period": {"start": 10**30}}, {"config": 3, "period": [1]}])
+def test_the_keys_that_an_importer_found_are_told_one_by_one(
+    write_shop: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = {"table": "orders", "column": "customer_id", "parent": "customers"}
+    counts = {"rows": 1234, "null": 5, "unresolved": 0}
+    shop = write_shop(extra={"keys": [key | counts]})
+    assert document(capsys, "inspect", shop)["origin"] == {"keys": [key | counts]}
+    assert main(["inspect", str(shop)]) == 0
+    said = capsys.readouterr().out
+    assert "orders.customer_id  customers  1,234  5     0" in said
+    assert "entries" not in said
+
+
+@pytest.mark.parametrize(
+    "extra", [{"period": {"start": 10**30}}, {"config": 3, "period": [1]}, {"keys": [3]}, {"keys": []}]
+)
 def test_an_origin_of_another_shape_is_told_as_it_is(
     write_shop: Any, extra: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

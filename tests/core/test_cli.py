@@ -174,6 +174,8 @@ ERRORS = [
      "error: an infinite value (table t, column c, row 0)"),
     (StoreError("table t lacks a key", table="t"), 1, "error: table t lacks a key"),
     (PermissionError(13, "Permission denied", "/locked/x"), 1, "error: Permission denied: /locked/x"),
+    (OSError(36, "File name too long", "a" * 999), 2,
+     f"error: the path holds a name of 999 bytes, at most 255 may be: '{'a' * 80}'..."),
     (KeyboardInterrupt(), 130, "interrupted"),
     (Terminated(), 143, "terminated"),
     (ZeroDivisionError("by zero"), 1, f"error: ZeroDivisionError: by zero ({UNFORESEEN})"),

@@ -11,8 +11,11 @@ from typing import Any
 import jsonschema
 import pytest
 
+from plurel import Config
 from plurel.cli import main
+from plurel.cli.config import load
 from plurel.cli.output import reporter
+from plurel.errors import ConfigError
 from plurel.plugins import get_ledger
 
 Run = Callable[..., tuple[int, str, str]]
@@ -161,3 +164,16 @@ def test_schema_prints_the_json_schema_of_what_is_installed(run: Run, options: t
         {"database_params": {"task_choices": {"name": "autocomplete", "max_tasks": 0}}}
     )
     assert not checks.is_valid({"database_params": {"task_choices": "nothing"}})
+
+
+def test_values_are_replaced_in_a_file_that_is_wrong_without_them(tmp_path: Path, run: Run) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("val_split: 7\ndatabase_params: nothing\n")
+    mended = load(file, None, ["val_split=0.5", "database_params.num_tables_choices=3"])
+    assert mended == Config().with_set(["val_split=0.5", "database_params.num_tables_choices=3"])
+    with pytest.raises(ConfigError, match=r"config.yaml: this is a mapping, got 'nothing'"):
+        load(file, None, ["val_split=0.5"])
+    values = ("--set=val_split=0.5", "--set=dag_params.nothing=1")
+    code, out, _ = run("config", "check", str(file), *values, "--json")
+    assert code == 2
+    assert [error["path"] for error in json.loads(out)["errors"]] == ["$.dag_params", "$.database_params"]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plurel.artefacts.contents import Contents, Listing
-from plurel.artefacts.origins import contributions_in
+from plurel.artefacts.origins import contributions_in, keys_listing
 from plurel.plugins.requests import ArtefactRequest
 from plurel.relbench_io import (
     DatabaseDirectory,
@@ -150,13 +150,17 @@ def _task_listing(directory: DatabaseDirectory, tasks: Mapping[str, Mapping[str,
 def _origin_listing(said: Mapping[str, Any]) -> list[Listing]:
     """Where it comes from, as far as that fits a line each."""
     origin = _origin(said)
+    keys = keys_listing(said)
+    if keys is not None:
+        del origin["keys"]
     config, period = origin.pop("config", None), origin.pop("period", None)
     rows = [(name, _words(value)) for name, value in origin.items()]
     if isinstance(config, Mapping):
         rows.append(("preset", _words(config.get("preset") or "none: a config of its own")))
     if isinstance(period, Mapping) and all(map(_is_moment, period.values())):
         rows.append(("period", ", ".join(f"{name} {iso(moment)}" for name, moment in period.items())))
-    return [Listing(title="origin", columns=["what", "value"], rows=rows)] if rows else []
+    listings = [Listing(title="origin", columns=["what", "value"], rows=rows)] if rows else []
+    return [*listings, keys] if keys is not None and keys.rows else listings
 
 
 def _is_moment(value: Any) -> bool:

@@ -1,4 +1,7 @@
-"""Which contributions made an artefact, and whether they are still installed. Not here: installing them."""
+"""Where an artefact comes from: its contributions, which are still installed, the keys of its source.
+
+Not here: installing them.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ from typing import Any, Literal
 
 from attrs import frozen
 
+from plurel.artefacts.contents import Listing
 from plurel.errors import DatabaseError, UnknownNameError
 from plurel.plugins import Ledger
 
 State = Literal["installed", "missing", "other revision"]
+_KEY = {"table", "column", "parent", "rows", "null", "unresolved"}
 _FIELDS = {"id": str, "kind": str, "version": str, "revision": int}
 
 
@@ -68,6 +73,34 @@ def contributions_in(said: Mapping[str, Any], path: Path) -> list[Mapping[str, A
     if not isinstance(recorded, list):
         raise DatabaseError(f"{path / 'plurel.json'}: contributions must be a list, got {recorded!r}")
     return recorded
+
+
+def keys_listing(said: Mapping[str, Any]) -> Listing | None:
+    """The foreign keys as an importer found them in its source, where a `plurel.json` tells of them.
+
+    Args:
+        said: its content.
+    """
+    keys = said.get("keys")
+    if not isinstance(keys, list) or not all(isinstance(key, Mapping) and key.keys() >= _KEY for key in keys):
+        return None
+    return Listing(
+        title="foreign keys as found in the data (null and unresolved ones are null in the directory)",
+        columns=["key", "parent", "rows", "null", "unresolved"],
+        rows=[
+            (
+                f"{key['table']}.{key['column']}",
+                key["parent"],
+                *(grouped(key[count]) for count in ("rows", "null", "unresolved")),
+            )
+            for key in keys
+        ],
+    )
+
+
+def grouped(count: Any) -> Any:
+    """A count with its digits in groups; anything else, which a damaged record may hold, as it is."""
+    return f"{count:,}" if isinstance(count, int) else count
 
 
 def trace(contributions: Iterable[Any], ledger: Ledger, path: Path) -> list[Origin]:

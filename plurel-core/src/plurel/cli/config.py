@@ -11,10 +11,11 @@ from cyclopts import App, Parameter
 
 from plurel.cli.output import reporter
 from plurel.config import Config, resolve
+from plurel.config.assign import put
 from plurel.config.config import PARTS
-from plurel.config.files import read
+from plurel.config.files import in_file, read
 from plurel.config.params import kinds_of
-from plurel.config.problems import each
+from plurel.config.problems import each, joined
 from plurel.errors import AmbiguousNameError, ConfigError, RequestError, UnknownNameError
 from plurel.plugins.ledger import get_ledger
 
@@ -66,7 +67,7 @@ def check(config: Path, /, *, assign: _Assignments = (), json: _Flag = False) ->
     try:
         chosen = load(config, None, assign)
     except ConfigError as error:
-        problems = tuple(map(_told, (*each(error), *_names_beside(config))))
+        problems = tuple(map(_told, (*each(error), *_names_beside(config, assign))))
     else:
         try:
             contributions = len(resolve(chosen, get_ledger()).provenance)
@@ -147,8 +148,14 @@ def load(config: Path | None, preset: str | None, assignments: Iterable[str]) ->
     """
     if config is not None and preset is not None:
         raise RequestError(f"a config comes from a file or a preset, got both {config} and {preset}")
+    assignments = tuple(assignments)
     if config is not None:
-        start = Config.from_file(config)
+        try:
+            start = Config.from_file(config)
+        except ConfigError:
+            if not assignments:
+                raise
+            return _mended(config, assignments)
     elif preset is not None:
         start = Config.preset(preset)
     else:
@@ -156,10 +163,37 @@ def load(config: Path | None, preset: str | None, assignments: Iterable[str]) ->
     return start.with_set(assignments)
 
 
-def _names_beside(file: Path) -> tuple[RequestError, ...]:
+def _mended(file: Path, assignments: tuple[str, ...]) -> Config:
+    """The config of a file that is wrong as it stands, after values are replaced in it.
+
+    Raises:
+        ConfigError: for what is wrong with the assignments, and with the file after them.
+    """
+    data, problems = _replaced(file, assignments)
+    try:
+        config = Config.from_dict(data)
+    except ConfigError as error:
+        problems += [one for one in each(error) if isinstance(one, ConfigError)]
+    if problems:
+        raise in_file(file, joined(problems))
+    return config
+
+
+def _replaced(file: Path, assignments: tuple[str, ...]) -> tuple[Any, list[ConfigError]]:
+    """A file's plain data with values replaced, and what is wrong with the assignments."""
+    data, whole, problems = read(file), Config().to_dict(), []
+    for assignment in assignments:
+        try:
+            put(data, assignment, whole)
+        except ConfigError as error:
+            problems.append(error)
+    return data, problems
+
+
+def _names_beside(file: Path, assignments: tuple[str, ...]) -> tuple[RequestError, ...]:
     """What is wrong with the contributions that a file chooses, where something else in it is wrong too."""
     try:
-        data = read(file)
+        data, _ = _replaced(file, assignments)
     except RequestError:
         return ()
     chosen: dict[str, dict[str, Any]] = {}

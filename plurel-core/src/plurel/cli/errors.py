@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, TextIO, TypeGuard
+from typing import TYPE_CHECKING, Any, TextIO, TypeGuard
 
 from plurel.errors import PlurelError
 
@@ -63,13 +63,23 @@ def _told(error: BaseException) -> tuple[str, int]:
     if any(hasattr(error, place) for place in _PLACES):
         return f"{_plain(error)}{_place(error)}", FAILED
     if isinstance(error, OSError) and error.strerror is not None:
-        return error.strerror + ("" if error.filename is None else f": {error.filename}"), FAILED
+        return _refused_by_the_system(error.strerror, error.filename)
     if isinstance(error, UnicodeEncodeError):
         return f"a path or a text is not UTF-8: {error.object!r}", FAILED
     if isinstance(error, MemoryError):
         return f"not enough memory for this work: {_plain(error) or 'none was left'}", FAILED
     hint = "this was not foreseen; the same command with --traceback shows where it happened"
     return f"{type(error).__name__}: {_plain(error)} ({hint})", FAILED
+
+
+def _refused_by_the_system(reason: str, name: Any) -> tuple[str, int]:
+    """What the system says of a file; one that can be nowhere was a wrong request."""
+    from plurel.places import flaw
+
+    wrong = flaw(name) if isinstance(name, str) else None
+    if wrong is not None:
+        return f"the path {wrong}", REQUEST_WRONG
+    return reason + ("" if name is None else f": {name}"), FAILED
 
 
 def _say(stream: TextIO, words: str) -> None:

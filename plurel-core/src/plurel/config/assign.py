@@ -47,6 +47,31 @@ def assign(data: dict[str, Any], assignment: str) -> None:
         raise error.within(f"{walked}.{last}") from None
 
 
+def put(data: Any, assignment: str, whole: dict[str, Any]) -> None:
+    """Replace one value in place, in data that is not known to be right and need not hold every key.
+
+    Args:
+        data: plain data as a file holds it; left alone where it is no mapping.
+        assignment: as `assign` takes it.
+        whole: plain data that holds every key there is, and so tells whether the path leads anywhere; the
+            value is replaced in it too.
+
+    Raises:
+        ConfigError: as `assign`.
+    """
+    assign(whole, assignment)
+    *parents, last = assignment.partition("=")[0].strip().split(".")
+    here, there = data, whole
+    for key in parents:
+        if not isinstance(here, dict):
+            return
+        if not isinstance(here.get(key), dict):
+            here[key] = {}
+        here, there = here[key], there[key]
+    if isinstance(here, dict):
+        here[last] = there[last]
+
+
 def _key(here: Any, key: str, walked: str) -> str:
     name = key.partition("[")[0]
     if isinstance(here, list):

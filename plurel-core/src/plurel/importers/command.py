@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from plurel.artefacts.origins import grouped, keys_listing
 from plurel.cli.output import Reporter, reporter
 from plurel.importers.run import run_importer
 from plurel.places import refuse_taken
@@ -52,30 +53,13 @@ def _say(say: Reporter, directory: DatabaseDirectory, facts: dict[str, Any]) -> 
         f"{directory.name} in {directory.path}",
         ["table", "rows", "primary key", "time column"],
         [
-            (name, _count(rows.get(name)), table.primary_key, table.time_column)
+            (name, grouped(rows.get(name)), table.primary_key, table.time_column)
             for name, table in directory.tables.items()
         ],
     )
-    keys = facts.get("keys", [])
-    if keys:
+    keys = keys_listing(facts)
+    if keys is not None and keys.rows:
         say.result("")
-        say.table(
-            "foreign keys as found in the data (null and unresolved ones are null in the directory)",
-            ["key", "parent", "rows", "null", "unresolved"],
-            [
-                (
-                    f"{key['table']}.{key['column']}",
-                    key["parent"],
-                    _count(key["rows"]),
-                    _count(key["null"]),
-                    _count(key["unresolved"]),
-                )
-                for key in keys
-            ],
-        )
+        say.table(keys.title, keys.columns, keys.rows)
     say.result("")
     say.result(f"tasks: {', '.join(directory.tasks) or 'none'}")
-
-
-def _count(rows: int | None) -> str | None:
-    return None if rows is None else f"{rows:,}"
