@@ -89,7 +89,10 @@ def test_vectors_are_those_of_the_store_that_lies_there_now(make_shop: MakeShop)
     store = make_shop()
     strings = store.strings
     longer = Table("longer", pa.table({"note": [f"note {row}" for row in range(99)]}))
+    late = Store.open(store.path)
     now = build_store(store.path, [longer], overwrite=True)
+    with pytest.raises(StoreFormatError, match="another store lies there by now"):
+        _ = late.strings
     richer = store.with_embeddings(HashedEmbedder(8))
     assert len(richer.strings) == len(now.strings) > len(strings)
     assert verify_store(store.path) == []

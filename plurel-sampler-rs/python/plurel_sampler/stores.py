@@ -120,14 +120,21 @@ class Store:
 
     @cached_property
     def strings(self) -> pa.ChunkedArray:
-        """The distinct strings; a text or category cell is an index into them."""
+        """The distinct strings; a text or category cell is an index into them.
+
+        Raises:
+            StoreFormatError: They cannot be read, or another store has taken the place of this one.
+        """
         path = self.path / "text.arrow"
         try:
             with pa.ipc.open_file(pa.memory_map(str(path))) as file:
                 strings = file.read_all()["text"]
             strings.validate(full=True)  # Arrow trusts the offsets that it reads
-        except (OSError, KeyError, pa.ArrowException) as error:
+            there = json.loads((self.path / "store.json").read_bytes())["files"][path.name]
+        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
             raise StoreFormatError(f"the strings cannot be read: {error}", file=str(path)) from error
+        if there != self.info["files"][path.name]:
+            raise StoreFormatError("another store lies there by now: open it anew", file=str(path))
         return strings
 
     def locate(self, node: int) -> tuple[str, int]:
