@@ -273,6 +273,14 @@ FAMILY = Schema(tables=[Table(name="parent", rows=3, role="entity"), CHILD])
             r"child: expected 4 ascending .* got shape \(3,\)",
         ),
         (
+            {
+                "timeline_choices": SimpleNamespace(
+                    draw=np.arange, block=lambda r, start, stop: np.arange(stop, start, -1)
+                )
+            },
+            "child: expected 4 ascending int64 times",
+        ),
+        (
             {"link_choices": SimpleNamespace(plan=lambda r: SimpleNamespace(block=lambda i: np.arange(4)))},
             r"child.of: parent has the rows 0..2, got 0..3",
         ),
@@ -282,9 +290,9 @@ FAMILY = Schema(tables=[Table(name="parent", rows=3, role="entity"), CHILD])
         ),
     ],
 )
-def test_times_and_links_that_break_their_contract_are_errors_that_say_where(changed, words):
+def test_times_and_links_that_break_their_contract_are_errors_that_say_where(changed, words, tmp_path):
     with pytest.raises(GenerationError, match=words):
-        draw_structure(FAMILY, PERIOD, parts(**changed), Stream(0))
+        draw_structure(FAMILY, PERIOD, parts(**changed), Stream(0), tmp_path)
 
 
 @settings(max_examples=20, deadline=None)
@@ -374,7 +382,7 @@ def finish(values: np.ndarray, rate: float = 0.1, collapse: Any = "boolean") -> 
     kind = "number" if values.dtype == np.float32 else "category"
     column = PlannedColumn(name="a", kind=kind, categories=None if kind == "number" else 5)
     choices = Parts(column_nan_perc_choices=rate, col_transform_choices=Shift())
-    return fit_finish([column], {"a": values}, SurfaceRules(collapse=collapse), choices, Stream(5))
+    return fit_finish([column], "t", {"a": values}, SurfaceRules(collapse=collapse), choices, Stream(5))
 
 
 def test_a_column_that_lost_a_value_to_overflow_may_be_null():

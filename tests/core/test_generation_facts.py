@@ -6,7 +6,7 @@ from functools import reduce
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -20,16 +20,14 @@ cells = npst.arrays(
 )
 
 
-def fold(values: np.ndarray, size: int) -> ColumnSummary:
-    parts = [
-        ColumnSummary.of(values[start : start + size], ordered=True) for start in range(0, len(values), size)
-    ]
-    return reduce(ColumnSummary.merge, parts)
+def parts_of(values: np.ndarray, size: int) -> list[ColumnSummary]:
+    starts = range(0, len(values), size)
+    return [ColumnSummary.of(values[start : start + size], ordered=True) for start in starts]
 
 
 @given(values=cells, size=st.integers(1, 50))
 def test_facts_of_blocks_are_the_facts_of_the_column(values, size):
-    said = fold(values, size).facts()
+    said = reduce(ColumnSummary.merge, parts_of(values, size)).facts()
     finite = values[np.isfinite(values)]
     assert said.count == len(finite)
     assert np.array_equal(said.sorted_values, np.sort(finite))
@@ -48,12 +46,19 @@ def test_values_are_not_kept_where_no_order_is_wanted():
     assert len(said.sorted_values) == 0
 
 
-def test_beyond_the_exact_size_ranks_come_from_a_sketch_of_fixed_size(monkeypatch):
-    monkeypatch.setattr(facts, "EXACT_CELLS", 1000)
-    monkeypatch.setattr(facts, "SKETCH_CELLS", 500)
-    values = np.random.default_rng(0).lognormal(size=20_000)
-    said = fold(values, 700).facts()
-    assert said.count == 20_000
-    assert len(said.sorted_values) == 500
+@settings(max_examples=20, deadline=None)
+@given(size=st.integers(20, 900), seed=st.integers(0, 100))
+def test_beyond_the_exact_size_ranks_come_from_a_sketch_of_fixed_size(size, seed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(facts, "EXACT_CELLS", 1000)
+        patch.setattr(facts, "RUN_CELLS", 256)
+        values = np.random.default_rng(seed).lognormal(size=20_000)
+        summary = reduce(ColumnSummary.merge, parts_of(values, size))
+        said = summary.facts()
+    assert sum(len(run.values) for run in summary.runs) < 256 * 12
+    assert said.count == len(values)
+    assert len(said.sorted_values) == 512
+    assert (np.diff(said.sorted_values) >= 0).all()
     true_ranks = np.searchsorted(np.sort(values), said.sorted_values, side="right") / len(values)
-    assert np.abs(true_ranks - (np.arange(500) + 0.5) / 500).max() < 0.02
+    doublings = np.log2(len(values) / 256)
+    assert np.abs(true_ranks - (np.arange(512) + 0.5) / 512).max() < 2 * doublings / 256

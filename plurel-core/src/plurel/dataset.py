@@ -142,7 +142,7 @@ class SyntheticDataset:
         return write_directory(
             expanded(out),
             name=self.name,
-            tables=generated.frames,
+            tables=generated.tables,
             schema=generated.schema,
             val_timestamp=generated.period.val,
             test_timestamp=generated.period.test,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from plurel.pieces import Rows
 
 TaskKind = Literal["forecast", "autocomplete", "external"]
 TaskType = Literal["binary_classification", "regression", "multiclass_classification"]
@@ -33,7 +33,9 @@ class TaskDefinition:
         entity_col: the column of the label table that holds the row of the entity table.
         target_col: the column that is predicted; for `autocomplete` a column of the entity table.
         time_col: the column of the label table that holds the cutoff.
-        splits: label frames by `train`, `val`, `test`: entity_col, time_col, target_col.
+        splits: labels by `train`, `val`, `test`: entity_col, time_col, target_col; a frame, or, of many
+            rows, frames that follow one another (anything that can be iterated over again), sorted by
+            time_col, then entity_col.
         known_at: time column of the entity table at which the label is known, None for the cutoff
             (autocomplete) or `timedelta` after it (forecast).
         hidden: columns of the entity table that would give the label away; a context hides them in the
@@ -50,7 +52,7 @@ class TaskDefinition:
     entity_col: str
     target_col: str
     time_col: str
-    splits: Mapping[str, pd.DataFrame]
+    splits: Mapping[str, Rows]
     known_at: str | None = None
     hidden: tuple[str, ...] = field(default=(), converter=_names)
     timedelta: int | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen, validators
 
+from plurel.pieces import PIECE_ROWS, Pieces
 from plurel.plugins.requests import TaskRequest
 from plurel.tasks import TaskDefinition, TaskType
 
@@ -82,11 +83,8 @@ class Autocomplete:
 
     def _task(self, request: TaskRequest, candidate: _Candidate) -> TaskDefinition | None:
         """The task on a column, or None where some split could not be learnt or scored."""
-        splits = dict(_splits(request, candidate))
-        if any(
-            len(labels) < self.params.min_rows or labels[candidate.target].nunique() < 2
-            for labels in splits.values()
-        ):
+        splits = _splits(request, candidate)
+        if not all(self._is_learnable(labels) for labels in splits.values()):
             return None
         return TaskDefinition(
             name=f"{candidate.table}-{candidate.target}",
@@ -96,21 +94,65 @@ class Autocomplete:
             entity_col=candidate.key,
             target_col=candidate.target,
             time_col=candidate.time,
-            splits=splits,
+            splits={name: labels.frame() if labels.is_small else labels for name, labels in splits.items()},
             hidden=(candidate.target,),
         )
 
+    def _is_learnable(self, labels: _Labels) -> bool:
+        """Whether a split has enough labels that differ; no more of them are read than tell."""
+        rows, seen = 0, set[object]()
+        for piece in labels:
+            rows += len(piece)
+            seen.update(piece[labels.target].unique()[:2].tolist())
+            if rows >= self.params.min_rows and len(seen) > 1:
+                return True
+        return False
 
-def _splits(request: TaskRequest, candidate: _Candidate) -> Iterator[tuple[str, pd.DataFrame]]:
+
+@frozen(eq=False)
+class _Labels:
+    """The labels of a split: the rows of it whose cells are all there.
+
+    Attributes:
+        rows: the rows, labels and others.
+        target: the column of the labels.
+    """
+
+    rows: Pieces
+    target: str
+
+    @property
+    def is_small(self) -> bool:
+        """Whether they fit into one frame."""
+        return len(self.rows) <= PIECE_ROWS
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        return map(self._present, self.rows)
+
+    def frame(self) -> pd.DataFrame:
+        """All of them."""
+        return self._present(self.rows.frame())
+
+    def _present(self, piece: pd.DataFrame) -> pd.DataFrame:
+        import pandas as pd
+
+        labels: pd.DataFrame = piece.dropna()
+        if pd.api.types.is_bool_dtype(labels[self.target]):
+            labels = labels.astype({self.target: "bool"})
+        return labels
+
+
+def _splits(request: TaskRequest, candidate: _Candidate) -> dict[str, _Labels]:
     """The rows of each split as RelBench cuts them: a cut's own moment still belongs to the split before."""
     import pandas as pd
 
+    table = Pieces.of(request.tables[candidate.table])
+    rows = table.only([candidate.time, candidate.key, candidate.target])
     val, test = (pd.Timestamp(cut, unit="us") for cut in (request.val_timestamp, request.test_timestamp))
-    columns = [candidate.time, candidate.key, candidate.target]
-    labels: pd.DataFrame = request.tables[candidate.table][columns].dropna()
-    if pd.api.types.is_bool_dtype(labels[candidate.target]):
-        labels = labels.astype({candidate.target: "bool"})
-    time = labels[candidate.time]
-    yield "train", labels[time <= val]
-    yield "val", labels[(time > val) & (time <= test)]
-    yield "test", labels[time > test]
+    until_val = until_test = 0
+    for piece in table.only([candidate.time]):
+        time = piece[candidate.time]
+        until_val += int((time <= val).sum())
+        until_test += int((time <= test).sum())
+    ends = {"train": (0, until_val), "val": (until_val, until_test), "test": (until_test, len(rows))}
+    return {split: _Labels(rows.part(*end), candidate.target) for split, end in ends.items()}

@@ -18,6 +18,10 @@ class Even:
 
     def draw(self, request: TimelineRequest) -> NDArray[np.int64]:
         """`[rows] int64` microseconds; the period's start where there is one row only."""
-        rows = np.arange(request.table.rows, dtype=np.int64)
+        return self.block(request, 0, request.table.rows)
+
+    def block(self, request: TimelineRequest, start: int, stop: int) -> NDArray[np.int64]:
+        """The same of the rows start..stop-1."""
+        rows = np.arange(start, stop, dtype=np.int64)
         step, rest = divmod(request.stop - request.start, max(1, request.table.rows - 1))
         return request.start + rows * step + rows * rest // max(1, request.table.rows - 1)

@@ -6,6 +6,7 @@ Not here: one database (`plurel.dataset`) and the command line (`generation.comm
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -91,8 +92,10 @@ def make(job: Job) -> Made:
             raise
         return _reuse(job.path, job.seed, dataset.resolved)  # another run has made it meanwhile
     except OSError as error:
+        # Arrow's own words are about bytes and files; the system's tell what is wrong.
+        reason = os.strerror(error.errno) if error.errno else error
         raise GenerationError(
-            f"{job.path.name} could not be written: {error.strerror or error}; columns in the making lie in "
+            f"{job.path.name} could not be written: {reason}; columns in the making lie in "
             f"{tempfile.gettempdir()}, the database goes to {job.path.parent}"
         ) from error
     return Made(

@@ -9,29 +9,33 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import numpy as np
-import pandas as pd
 from attrs import frozen
 from threadpoolctl import threadpool_limits
 
 from plurel.errors import RequestError
 from plurel.generation.blame import blaming
 from plurel.generation.finish import Finish, fit_finish
+from plurel.generation.rows import finished_rows
 from plurel.generation.schema import Period, draw_period, draw_schema
 from plurel.generation.structure import Structure, draw_structure
 from plurel.generation.surface import SurfaceRules
 from plurel.generation.values import TableValues, make_values
 from plurel.graph import CausalGraph
+from plurel.pieces import in_order
 from plurel.plugins.requests import TaskRequest
-from plurel.schema import Schema, Table
+from plurel.schema import Schema
 from plurel.seeding import Stream
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from plurel.config import Config
+    from plurel.pieces import Pieces, Work
     from plurel.plugins.requests import Parts
     from plurel.tasks import TaskDefinition
 
@@ -63,7 +67,7 @@ class Generated:
         planned: its schema as drawn, with the columns that were dropped later.
         schema: its schema as it stands.
         structure: its keys and times.
-        frames: its rows by table: keys, features, then the time.
+        tables: its rows by table: keys, features, then the time; made in pieces when somebody asks.
         graph: what caused what.
         records: what else is known of each table.
     """
@@ -73,9 +77,14 @@ class Generated:
     planned: Schema
     schema: Schema
     structure: Structure
-    frames: Mapping[str, pd.DataFrame]
+    tables: Mapping[str, Pieces]
     graph: CausalGraph
     records: Mapping[str, TableRecord]
+
+    @cached_property
+    def frames(self) -> Mapping[str, pd.DataFrame]:
+        """Its rows by table, whole and in memory."""
+        return {name: table.frame() for name, table in self.tables.items()}
 
 
 def generate(
@@ -85,6 +94,7 @@ def generate(
     *,
     order: Sequence[str] | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    work: Work = in_order,
 ) -> Generated:
     """Generate a database.
 
@@ -95,6 +105,7 @@ def generate(
         order: names of the tables in the order in which to make them, parents first; changes nothing but
             the order of work.
         progress: told the name of each table whose values are made.
+        work: what does the blocks of a table; changes nothing but the time it takes.
 
     Raises:
         GenerationError: where a contribution breaks its contract or the config leaves nothing to draw.
@@ -108,14 +119,15 @@ def generate(
         generated=params.value_generator_choices is not None,
     )
     planned = draw_schema(parts, stream, typed=rules.typed)
-    structure = draw_structure(planned, period, parts, stream)
+    structure = draw_structure(planned, period, parts, stream, _scratch(), work)
     with threadpool_limits(1, user_api="blas"):
-        values = make_values(planned, structure, parts, stream, _scratch(), order=order, progress=progress)
+        values = make_values(
+            planned, structure, parts, stream, _scratch(), order=order, progress=progress, work=work
+        )
         records = {
-            table.name: _record(values[table.name], rules, parts, stream / "table" / table.name)
+            table.name: _record(values[table.name], rules, parts, stream / "table" / table.name, work)
             for table in planned
         }
-        frames = _frames(planned, structure, values, records)
     return Generated(
         seed=seed,
         period=period,
@@ -126,7 +138,7 @@ def generate(
             ]
         ),
         structure=structure,
-        frames=frames,
+        tables=_tables(planned, structure, values, records, work),
         graph=CausalGraph.union(values[table.name].plan.graph for table in planned),
         records=records,
     )
@@ -175,7 +187,8 @@ def intervene(generated: Generated, parts: Parts, column: str, value: float) -> 
             do={table: {name: value}},
             summaries={own: record.summary for own, record in generated.records.items()},
         )
-        return _frames(generated.planned, generated.structure, values, generated.records)
+    tables = _tables(generated.planned, generated.structure, values, generated.records)
+    return {name: table.frame() for name, table in tables.items()}
 
 
 def _check_held(generated: Generated, column: str, value: float) -> None:
@@ -198,14 +211,14 @@ def propose_tasks(generated: Generated, parts: Parts) -> list[TaskDefinition]:
     tasks: list[TaskDefinition] = []
     for entry, proposer in parts.every("task_choices"):
         request = TaskRequest(
-            tables=generated.frames,
+            tables=generated.tables,
             schema=generated.schema.tables,
             val_timestamp=generated.period.val,
             test_timestamp=generated.period.test,
             stream=Stream(generated.seed) / "tasks" / entry.id,
         )
         with blaming(
-            f"the task proposer {entry.id}", f"the tasks of a database of {len(generated.frames)} tables"
+            f"the task proposer {entry.id}", f"the tasks of a database of {len(generated.tables)} tables"
         ):
             tasks += proposer.propose(request)
     return tasks
@@ -216,32 +229,21 @@ def _scratch() -> Path:
     return Path(tempfile.gettempdir())
 
 
-def _record(made: TableValues, rules: SurfaceRules, parts: Parts, stream: Stream) -> TableRecord:
-    finish = fit_finish(made.plan.columns, made.values, rules, parts, stream)
+def _record(made: TableValues, rules: SurfaceRules, parts: Parts, stream: Stream, work: Work) -> TableRecord:
+    finish = fit_finish(made.plan.columns, made.table.name, made.values, rules, parts, stream, work)
     return TableRecord(model=made.model, mode=made.plan.mode, summary=made.summary, finish=finish)
 
 
-def _frames(
+def _tables(
     schema: Schema,
     structure: Structure,
     values: Mapping[str, TableValues],
     records: Mapping[str, TableRecord],
-) -> dict[str, pd.DataFrame]:
+    work: Work = in_order,
+) -> dict[str, Pieces]:
     return {
-        table.name: _frame(table, structure, records[table.name].finish.apply(values[table.name].values))
+        table.name: finished_rows(
+            table, structure, values[table.name].values, records[table.name].finish, work
+        )
         for table in schema
     }
-
-
-def _frame(table: Table, structure: Structure, features: Mapping[str, Any]) -> pd.DataFrame:
-    """Primary key, foreign keys, features, time: the columns of one table in their order."""
-    columns: dict[str, Any] = {}
-    if table.primary_key is not None:
-        columns[table.primary_key] = np.arange(table.rows, dtype=np.int64)
-    for key in table.foreign_keys:
-        rows = structure.links[table.name][key.column]
-        columns[key.column] = pd.arrays.IntegerArray(np.where(rows < 0, 0, rows), rows < 0)
-    columns |= features
-    if table.time_column is not None:
-        columns[table.time_column] = structure.times[table.name].astype("datetime64[us]")
-    return pd.DataFrame(columns)

@@ -1,7 +1,8 @@
-"""Facts of whole columns, folded from blocks in block order.
+"""Facts of whole columns, folded from runs of rows in their order.
 
-Exact up to a million cells; beyond that ranks come from a sketch of fixed size. Not here: what the facts are
-for (transforms).
+Exact up to a million cells; beyond that ranks come from a sketch of fixed size: sorted runs, of which two of
+the same weight are merged and thinned to every second value (Munro and Paterson, 1980, section 3). Not here:
+what the facts are for (transforms).
 """
 
 from __future__ import annotations
@@ -19,13 +20,37 @@ if TYPE_CHECKING:
 EXACT_CELLS = 1_000_000
 """Most cells whose sorted values are kept exactly."""
 
-SKETCH_CELLS = 500_000
-"""Size of the sketch that stands for more of them."""
+RUN_CELLS = 1 << 18
+"""Most values of a run of the sketch that stands for more of them; a rank is off by less than two parts in
+`RUN_CELLS` for each time that the column's length doubles beyond it."""
+
+
+@frozen(eq=False)
+class Run:
+    """Sorted values that stand for equally many cells each.
+
+    Attributes:
+        values: ascending, `[n] f64`.
+        weight: how many cells each stands for.
+    """
+
+    values: NDArray[np.float64]
+    weight: int = 1
+
+    def merge(self, other: Run) -> Run:
+        """Both runs as one; they have the same weight."""
+        values = np.concatenate([self.values, other.values])
+        values.sort(kind="stable")  # which finds the two sorted halves and only merges them
+        return Run(values, self.weight)
+
+    def thinned(self) -> Run:
+        """Every second value, with twice the weight."""
+        return Run(self.values[self.weight.bit_length() % 2 :: 2].copy(), 2 * self.weight)
 
 
 @frozen(kw_only=True, eq=False)
 class ColumnSummary:
-    """What a run of blocks tells of a column: moments, bounds and sorted values, of its finite cells.
+    """What a run of rows tells of a column: moments, bounds and sorted values, of its finite cells.
 
     Attributes:
         count: number of cells.
@@ -33,8 +58,7 @@ class ColumnSummary:
         squares: sum of squared distances to the mean.
         minimum: the smallest, +inf without cells.
         maximum: the largest, -inf without cells.
-        values: sorted values, `[n] f64`; empty where they were not asked for.
-        weights: how many cells each of them stands for, `[n] f64`.
+        runs: their sorted values, in runs of falling weight and length; none where they were not asked for.
     """
 
     count: int = 0
@@ -42,12 +66,11 @@ class ColumnSummary:
     squares: float = 0.0
     minimum: float = np.inf
     maximum: float = -np.inf
-    values: NDArray[np.float64] = field(factory=lambda: np.empty(0))
-    weights: NDArray[np.float64] = field(factory=lambda: np.empty(0))
+    runs: tuple[Run, ...] = field(default=())
 
     @classmethod
     def of(cls, cells: NDArray[np.float64], *, ordered: bool) -> ColumnSummary:
-        """The summary of one block.
+        """The summary of some rows.
 
         Args:
             cells: `[rows] f64`; those that are not finite do not count.
@@ -57,19 +80,17 @@ class ColumnSummary:
         if not len(cells):
             return cls()
         mean = float(cells.mean())
-        values = np.sort(cells) if ordered else np.empty(0)
         return cls(
             count=len(cells),
             mean=mean,
             squares=float(((cells - mean) ** 2).sum()),
             minimum=float(cells.min()),
             maximum=float(cells.max()),
-            values=values,
-            weights=np.ones(len(values)),
+            runs=(Run(np.sort(cells)),) if ordered else (),
         )
 
     def merge(self, later: ColumnSummary) -> ColumnSummary:
-        """The summary of these blocks and the `later` ones.
+        """The summary of these rows and the `later` ones.
 
         Source of the moments: Chan, Golub and LeVeque (1979), equation 1.5.
         """
@@ -77,48 +98,61 @@ class ColumnSummary:
         if not count:
             return self
         step = later.mean - self.mean
-        values, weights = _merge_sorted(self, later)
         return ColumnSummary(
             count=count,
             mean=self.mean + step * later.count / count,
             squares=self.squares + later.squares + step**2 * self.count * later.count / count,
             minimum=min(self.minimum, later.minimum),
             maximum=max(self.maximum, later.maximum),
-            values=values,
-            weights=weights,
+            runs=_compact([*self.runs, *later.runs], exact=count <= EXACT_CELLS),
         )
 
     def facts(self) -> ColumnFacts:
         """The facts that transforms are fitted to; all zeros where the column has no finite cell."""
         empty = not self.count
-        exact = empty or len(self.values) in (0, self.count)
         return ColumnFacts(
             count=self.count,
             mean=self.mean,
             std=0.0 if empty else float(np.sqrt(self.squares / self.count)),
             minimum=0.0 if empty else self.minimum,
             maximum=0.0 if empty else self.maximum,
-            sorted_values=self.values if exact else _quantiles(self.values, self.weights),
+            sorted_values=_sorted(self.runs),
         )
 
 
-def _merge_sorted(
-    left: ColumnSummary, right: ColumnSummary
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    values = np.concatenate([left.values, right.values])
-    weights = np.concatenate([left.weights, right.weights])
+def _compact(runs: list[Run], *, exact: bool) -> tuple[Run, ...]:
+    """Merge neighbours of one weight as soon as the later one is no shorter, and thin what becomes too long.
+
+    Like the carries of a binary counter, so a value is merged as often as the column's length doubles.
+    """
+    done: list[Run] = []
+    for run in runs:
+        while not exact and len(run.values) > RUN_CELLS:
+            run = run.thinned()
+        done.append(run)
+        while len(done) > 1 and _alike(*done[-2:]):
+            later, earlier = done.pop(), done.pop()
+            merged = earlier.merge(later)
+            while not exact and len(merged.values) > RUN_CELLS:
+                merged = merged.thinned()
+            done.append(merged)
+    return tuple(done)
+
+
+def _alike(earlier: Run, later: Run) -> bool:
+    return earlier.weight == later.weight and len(earlier.values) < 2 * len(later.values)
+
+
+def _sorted(runs: tuple[Run, ...]) -> NDArray[np.float64]:
+    """All values in ascending order; those of a sketch as its `2 * RUN_CELLS` evenly spaced quantiles."""
+    if not runs:
+        return np.empty(0)
+    values = np.concatenate([run.values for run in runs])
+    if all(run.weight == 1 for run in runs):
+        return np.sort(values)
+    weights = np.repeat([float(run.weight) for run in runs], [len(run.values) for run in runs])
     order = np.argsort(values, kind="stable")
-    values, weights = values[order], weights[order]
-    if len(values) > EXACT_CELLS:
-        total = weights.sum()
-        values = _quantiles(values, weights)
-        weights = np.full(len(values), total / len(values))
-    return values, weights
-
-
-def _quantiles(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`SKETCH_CELLS` evenly spaced quantiles of weighted sorted values."""
-    upto = np.cumsum(weights)
-    wanted = (np.arange(SKETCH_CELLS) + 0.5) * (upto[-1] / SKETCH_CELLS)
-    picked: NDArray[np.float64] = values[np.searchsorted(upto, wanted)]
+    upto = np.cumsum(weights[order])
+    wanted = (np.arange(2 * RUN_CELLS) + 0.5) * (upto[-1] / (2 * RUN_CELLS))
+    picked: NDArray[np.float64] = values[order[np.searchsorted(upto, wanted)]]
     return picked

@@ -79,10 +79,10 @@ def _column(column: FinishedColumn) -> dict[str, Any]:
     }
     if column.surface.contributions:
         said["surface"] = list(column.surface.contributions)
-    if column.facts is not None:
+    if column.facts is not None and column.missing is not None:
         said |= {
             "transform": column.transform,
-            "missing_cells": len(column.missing),
+            "missing_cells": column.missing.cells,
             "before_transform": {
                 name: getattr(column.facts, name) for name in ("count", "mean", "std", "minimum", "maximum")
             },

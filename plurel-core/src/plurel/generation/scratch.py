@@ -1,27 +1,31 @@
-"""Columns of a table in memory-mapped files, written block by block and read by the table's children.
+"""Columns of a table written block by block and read by the table's children, in memory or mapped from disk.
 
-Not a format: the files have no names, so that they live exactly as long as they are used, whatever ends the
-process.
+Small tables stay in memory; the columns of others lie in files that the system maps. Not a format: the files
+have no names, so that they live exactly as long as they are used, whatever ends the process.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+IN_MEMORY = 1 << 20
+"""Most bytes that stay in memory: a file for each small table would cost more than its values."""
+
 
 class ScratchColumns(Mapping[str, NDArray[Any]]):
-    """Whole columns by name, each a contiguous row of one file a dtype.
+    """Whole columns by name, those of a dtype one after the other in one file.
 
     Args:
         folder: where the files lie.
-        rows: number of rows, at least 1.
+        rows: number of rows.
         dtypes: dtype of each column, in order.
 
     Raises:
@@ -32,12 +36,20 @@ class ScratchColumns(Mapping[str, NDArray[Any]]):
         self._columns: dict[str, NDArray[Any]] = dict.fromkeys(dtypes, np.empty(0))
         for dtype in sorted(set(dtypes.values()), key=str):
             names = [name for name, own in dtypes.items() if own == dtype]
-            with tempfile.TemporaryFile(dir=folder) as file:
-                if hasattr(os, "posix_fallocate"):
-                    # Without room of its own a mapped file kills the process when the disk is full.
-                    os.posix_fallocate(file.fileno(), 0, len(names) * rows * dtype.itemsize)
-                store = np.memmap(file, dtype=dtype, mode="w+", shape=(len(names), rows))
-            self._columns.update(zip(names, store, strict=True))
+            store = self._room(folder, len(names) * rows * dtype.itemsize).view(dtype)
+            self._columns.update(zip(names, store.reshape(len(names), rows), strict=True))
+
+    def _room(self, folder: Path, size: int) -> NDArray[np.uint8]:
+        if size <= IN_MEMORY:
+            return np.empty(size, dtype=np.uint8)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            if hasattr(os, "posix_fallocate"):
+                # Without room of its own a mapped file kills the process when the disk is full.
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.truncate(size)
+            mapped = mmap.mmap(file.fileno(), size)
+        return np.frombuffer(mapped, dtype=np.uint8)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self._columns[name]
@@ -60,3 +72,16 @@ class ScratchColumns(Mapping[str, NDArray[Any]]):
     def discard(self) -> None:
         """Give the files' space back; the columns must not be used any more."""
         self._columns.clear()
+
+
+def rest(columns: Iterable[NDArray[Any]]) -> None:
+    """Let go of the memory that columns mapped from disk take in this process; their values stay there.
+
+    Without it a process seems to grow by every page that it has ever looked at.
+    """
+    for column in columns:
+        base: Any = column
+        while isinstance(base, np.ndarray | memoryview):
+            base = base.base if isinstance(base, np.ndarray) else base.obj
+        if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            base.madvise(mmap.MADV_DONTNEED)

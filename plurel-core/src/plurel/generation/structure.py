@@ -7,6 +7,7 @@ number would surface much later as a wrong value.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,15 +15,24 @@ from attrs import frozen
 
 from plurel.errors import GenerationError
 from plurel.generation.blame import blaming
+from plurel.generation.scratch import ScratchColumns, rest
+from plurel.pieces import in_order
+from plurel.plugins.protocols import BlockTimeline
 from plurel.plugins.requests import BLOCK_ROWS, LinkRequest, TimelineRequest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from plurel.generation.schema import Period
+    from plurel.pieces import Work
     from plurel.plugins.requests import Parts
     from plurel.schema import ForeignKey, Schema, Table
     from plurel.seeding import Stream
+
+_INT64 = np.dtype(np.int64)
+
+RESTED = 64
+"""Columns in the making are let go of after this many blocks, a quarter of a million rows."""
 
 
 @frozen(kw_only=True)
@@ -30,7 +40,8 @@ class Structure:
     """Keys and times of a database.
 
     Attributes:
-        times: by table with a time column, `[rows] int64` microseconds since 1970, ascending.
+        times: by table with a time column, `[rows] int64` microseconds since 1970, ascending; those of large
+            tables are mapped from disk, as are links.
         links: by table and foreign key column, the parent's row of each row, `[rows] int64`, -1 for null.
     """
 
@@ -49,7 +60,9 @@ def blocks(rows: int) -> list[tuple[int, int, int]]:
     return [(index, start, min(start + BLOCK_ROWS, rows)) for index, start in enumerate(starts)]
 
 
-def draw_structure(schema: Schema, period: Period, parts: Parts, stream: Stream) -> Structure:
+def draw_structure(
+    schema: Schema, period: Period, parts: Parts, stream: Stream, scratch: Path, work: Work = in_order
+) -> Structure:
     """Draw times, then links, of every table.
 
     Args:
@@ -57,55 +70,79 @@ def draw_structure(schema: Schema, period: Period, parts: Parts, stream: Stream)
         period: the time they cover.
         parts: the run's choices.
         stream: the database's stream.
+        scratch: a directory for memory-mapped columns.
+        work: what does the blocks of a table.
 
     Raises:
         GenerationError: where a plugin hands back something that breaks its contract.
     """
     times = {
-        table.name: _draw_times(table, period, parts, stream / "table" / table.name / "timeline")
+        table.name: _draw_times(
+            table, period, parts, stream / "table" / table.name / "timeline", scratch, work
+        )
         for table in schema
         if table.time_column is not None
     }
-    links = {
-        table.name: {
-            key.column: _draw_links(
-                key,
-                table,
-                schema[key.parent],
-                times,
-                parts,
-                stream / "table" / table.name / "links" / key.column,
-            )
-            for key in table.foreign_keys
-        }
-        for table in schema
-    }
+    links: dict[str, Mapping[str, NDArray[np.int64]]] = {}
+    for table in schema:
+        drawn = ScratchColumns(scratch, table.rows, {key.column: _INT64 for key in table.foreign_keys})
+        for key in table.foreign_keys:
+            own = stream / "table" / table.name / "links" / key.column
+            _draw_links(drawn[key.column], key, table, schema[key.parent], times, parts, own, work)
+        links[table.name] = drawn
     return Structure(times=times, links=links)
 
 
-def _draw_times(table: Table, period: Period, parts: Parts, stream: Stream) -> NDArray[np.int64]:
+def _draw_times(
+    table: Table, period: Period, parts: Parts, stream: Stream, scratch: Path, work: Work
+) -> NDArray[np.int64]:
     entry, timeline = parts.draw_entry("timeline_choices", stream / "choice")
+    task = f"the times of {table.name}"
     request = TimelineRequest(table=table, start=period.start, stop=period.stop, stream=stream / "draw")
-    with blaming(f"the timeline {entry.id}", f"the times of {table.name}"):
-        times = np.asarray(timeline.draw(request))
-    if times.shape != (table.rows,) or times.dtype != np.int64 or (np.diff(times) < 0).any():
+    times: NDArray[np.int64] = ScratchColumns(scratch, table.rows, {"times": _INT64})["times"]
+    with blaming(f"the timeline {entry.id}", task):
+        blockwise = isinstance(timeline, BlockTimeline)
+    runs = blocks(table.rows) if blockwise else [(0, 0, table.rows)]
+
+    def fill(run: tuple[int, int, int]) -> None:
+        index, start, stop = run
+        with blaming(f"the timeline {entry.id}", task):
+            drawn = timeline.block(request, start, stop) if blockwise else timeline.draw(request)
+        drawn = np.asarray(drawn)
+        if drawn.shape != (stop - start,) or drawn.dtype != np.int64 or (np.diff(drawn) < 0).any():
+            raise GenerationError(
+                f"the timeline {entry.id} broke its contract for {table.name}: expected "
+                f"{stop - start} ascending int64 times, got shape {drawn.shape} of {drawn.dtype}"
+            )
+        times[start:stop] = drawn
+        if index % RESTED == 0:
+            rest([times])
+
+    for _ in work(fill, runs):
+        pass
+    firsts = np.array([start for _, start, _ in runs[1:]], dtype=np.int64)
+    if (times[firsts] < times[firsts - 1]).any():
         raise GenerationError(
-            f"the timeline {entry.id} broke its contract for {table.name}: expected "
-            f"{table.rows} ascending int64 times, got shape {times.shape} of {times.dtype}"
+            f"the timeline {entry.id} broke its contract for {table.name}: expected ascending times, "
+            "but a block starts before the one before it has ended"
         )
     return times
 
 
 def _draw_links(
+    rows: NDArray[np.int64],
     key: ForeignKey,
     child: Table,
     parent: Table,
     times: Mapping[str, NDArray[np.int64]],
     parts: Parts,
     stream: Stream,
-) -> NDArray[np.int64]:
+    work: Work,
+) -> None:
+    """Fill in the parent's row of every row."""
     entry, links = parts.draw_entry("link_choices", stream / "choice")
     task = f"the links {child.name}.{key.column}"
+    broke = f"the links {entry.id} broke its contract for {child.name}.{key.column}"
     request = LinkRequest(
         foreign_key=key,
         child=child,
@@ -116,19 +153,23 @@ def _draw_links(
     )
     with blaming(f"the links {entry.id}", task):
         plan = links.plan(request)
-    rows = np.empty(child.rows, dtype=np.int64)
-    for index, start, stop in blocks(child.rows):
+
+    def fill(span: tuple[int, int, int]) -> None:
+        index, start, stop = span
         with blaming(f"the links {entry.id}", task):
             block = np.asarray(plan.block(index))
         if block.shape != (stop - start,) or block.dtype != np.int64:
             raise GenerationError(
-                f"the links {entry.id} broke its contract for {child.name}.{key.column}: block "
-                f"{index} has {stop - start} rows of int64, got shape {block.shape} of {block.dtype}"
+                f"{broke}: block {index} has {stop - start} rows of int64, "
+                f"got shape {block.shape} of {block.dtype}"
+            )
+        if not (block.min() >= -1 and block.max() < parent.rows):
+            raise GenerationError(
+                f"{broke}: {parent.name} has the rows 0..{parent.rows - 1}, got {block.min()}..{block.max()}"
             )
         rows[start:stop] = block
-    if rows.size and not (rows.min() >= -1 and rows.max() < parent.rows):
-        raise GenerationError(
-            f"the links {entry.id} broke its contract for {child.name}.{key.column}: "
-            f"{parent.name} has the rows 0..{parent.rows - 1}, got {rows.min()}..{rows.max()}"
-        )
-    return rows
+        if index % RESTED == 0:
+            rest([rows])
+
+    for _ in work(fill, blocks(child.rows)):
+        pass

@@ -6,19 +6,20 @@ gives labels a surface (names, e-mails, texts). Not here: transforms and missing
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import frozen
 
+from plurel.errors import GenerationError
 from plurel.generation.blame import blaming
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from plurel.plugins.protocols import ColumnType, ValueGenerator
+    from plurel.plugins.protocols import ColumnType
     from plurel.plugins.records import Encoding
     from plurel.plugins.requests import Parts, PlannedColumn
     from plurel.schema import ColumnKind
@@ -63,11 +64,14 @@ def draw_encoding(parts: Parts, stream: Stream) -> Encoding:
     return encoding
 
 
-def draw_surface(planned: PlannedColumn, rules: SurfaceRules, parts: Parts, stream: Stream) -> Surface:
+def draw_surface(
+    planned: PlannedColumn, where: str, rules: SurfaceRules, parts: Parts, stream: Stream
+) -> Surface:
     """Draw how a column shows its node.
 
     Args:
         planned: the column as the table model makes it.
+        where: what errors call the column: `<table>.<column>`.
         rules: what the config says.
         parts: the run's choices.
         stream: the column's own stream.
@@ -79,13 +83,13 @@ def draw_surface(planned: PlannedColumn, rules: SurfaceRules, parts: Parts, stre
     if rules.typed:
         entry, column_type = parts.draw_entry("column_type_choices", stream / "type")
         kind = entry.record.encoding
-        show = partial(_decode, column_type, f"the column type {entry.id}", planned.name)
+        show = partial(_decode, column_type, f"the column type {entry.id}", where)
         contributions.append(entry.id)
-    if rules.generated and labels and kind in ("category", "text"):
+    if rules.generated and planned.categories is not None and kind in ("category", "text"):
         entry, generator = parts.draw_entry("value_generator_choices", stream / "generator")
-        show = partial(
-            _generate, generator, f"the value generator {entry.id}", planned.name, stream / "surface"
-        )
+        with blaming(f"the value generator {entry.id}", f"the column {where}"):
+            shown = generator.generate(np.arange(planned.categories), stream / "surface")
+        show = partial(np.take, _words(shown, planned.categories, entry.id, where))
         contributions.append(entry.id)
     if not contributions and labels and rules.collapse == "boolean":
         kind, show = "boolean", _above_zero
@@ -100,15 +104,24 @@ def _above_zero(values: NDArray[Any]) -> NDArray[Any]:
     return values > 0
 
 
-def _decode(column_type: ColumnType, who: str, column: str, values: NDArray[Any]) -> NDArray[Any]:
-    with blaming(who, f"the column {column}"):
-        return np.asarray(column_type.decode(values))
+def _decode(column_type: ColumnType, who: str, where: str, values: NDArray[Any]) -> NDArray[Any]:
+    with blaming(who, f"the column {where}"):
+        decoded = np.asarray(column_type.decode(values))
+    if decoded.shape != values.shape:
+        raise GenerationError(
+            f"{who} broke its contract for {where}: expected one value a row, {len(values)} of them, "
+            f"got shape {decoded.shape}"
+        )
+    return decoded
 
 
-def _generate(
-    generator: ValueGenerator, who: str, column: str, stream: Stream, values: NDArray[Any]
-) -> NDArray[Any]:
-    """One surface a label, whatever rows show it."""
-    labels, places = np.unique(values, return_inverse=True)
-    with blaming(who, f"the column {column}"):
-        return np.array(generator.generate(labels, stream), dtype=object)[places]
+def _words(shown: Sequence[Any], labels: int, who: str, where: str) -> NDArray[Any]:
+    """The surface of each label, `[labels]`; whatever rows show a label, it has this one."""
+    if len(shown) != labels:
+        raise GenerationError(
+            f"the value generator {who} broke its contract for {where}: expected one value for each of "
+            f"{labels} labels, got {len(shown)}"
+        )
+    words = np.empty(labels, dtype=object)
+    words[:] = list(shown)
+    return words

@@ -16,8 +16,9 @@ from attrs import frozen
 
 from plurel.errors import GenerationError
 from plurel.generation.blame import blaming
-from plurel.generation.scratch import ScratchColumns
-from plurel.generation.structure import blocks
+from plurel.generation.scratch import ScratchColumns, rest
+from plurel.generation.structure import RESTED, blocks
+from plurel.pieces import in_order
 from plurel.plugins.requests import BlockRequest, ParentTable, TableRequest
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from plurel.generation.structure import Structure
+    from plurel.pieces import Work
     from plurel.plugins.protocols import TablePlan
     from plurel.plugins.requests import Parts, PlannedColumn
     from plurel.schema import Column, Schema, Table
@@ -64,6 +66,7 @@ def make_values(
     do: Mapping[str, Mapping[str, float]] | None = None,
     summaries: Mapping[str, Any] | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    work: Work = in_order,
 ) -> dict[str, TableValues]:
     """Make the values of every table, parents first.
 
@@ -78,6 +81,7 @@ def make_values(
         summaries: by table, what to fit to instead of what the blocks tell: an intervention changes causes,
             never the facts that mechanisms were fitted to.
         progress: told the name of each finished table.
+        work: what does the blocks of a table.
 
     Returns:
         By table, in the order in which they were made.
@@ -107,6 +111,7 @@ def make_values(
                 scratch,
                 do=(do or {}).get(name, {}),
                 summary=None if summaries is None else summaries[name],
+                work=work,
             )
         made[name] = TableValues(table=table, model=entry.id, plan=fitted, summary=summary, values=values)
         progress(name)
@@ -155,42 +160,68 @@ def _run(
     *,
     do: Mapping[str, float],
     summary: Any,
+    work: Work,
 ) -> tuple[TablePlan, Any, ScratchColumns]:
     """Raw values of all blocks, then the fit, then the values: (fitted plan, summary, values)."""
-    requests = [
-        BlockRequest(
-            index=index,
-            start=start,
-            stop=stop,
-            parent_rows={column: rows[start:stop] for column, rows in links.items()},
-            do=do,
-        )
-        for index, start, stop in blocks(table.rows)
-    ]
-    if summary is not None:
+
+    def request(block: tuple[int, int, int]) -> BlockRequest:
+        index, start, stop = block
+        rows = {column: parents[start:stop] for column, parents in links.items()}
+        return BlockRequest(index=index, start=start, stop=stop, parent_rows=rows, do=do)
+
+    every = blocks(table.rows)
+    known = summary is not None
+    if known:
         plan = plan.fit(summary)
-    first = plan.raw(requests[0])
-    _check_block(model, table, first, requests[0], {})
+    # The first block alone: it tells the dtypes, and a plan may keep what all blocks share.
+    first = plan.raw(request(every[0]))
+    _check_block(model, table, first, request(every[0]), {})
     raw_dtypes = {column.name: first[column.name].dtype for column in plan.columns}
     raw = ScratchColumns(scratch, table.rows, raw_dtypes)
-    summaries = []
-    for request in requests:
-        block = plan.raw(request) if request.index else first
-        _check_block(model, table, block, request, raw_dtypes)
-        raw.write(request.start, request.stop, block)
-        if summary is None:
-            summaries.append(plan.summarize(block))
-    if summary is None:
-        summary = reduce(plan.merge, summaries)
+
+    def make(block: tuple[int, int, int]) -> Any:
+        asked = request(block)
+        made = plan.raw(asked) if asked.index else first
+        _check_block(model, table, made, asked, raw_dtypes)
+        raw.write(asked.start, asked.stop, made)
+        if asked.index % RESTED == 0:
+            rest([*raw.values(), *links.values()])
+        return None if known else plan.summarize(made)
+
+    told = work(make, every)
+    summary = summary if known else reduce(plan.merge, told)
+    for _ in told:
+        pass
     fitted = plan.fit(summary)
     dtypes = {column.name: _DTYPES[column.kind] for column in plan.columns}
     values = ScratchColumns(scratch, table.rows, dtypes)
-    for request in requests:
-        block = fitted.apply(raw.read(request.start, request.stop), request)
-        _check_block(model, table, block, request, dtypes)
-        values.write(request.start, request.stop, block)
+
+    def apply(block: tuple[int, int, int]) -> None:
+        asked = request(block)
+        made = fitted.apply(raw.read(asked.start, asked.stop), asked)
+        _check_block(model, table, made, asked, dtypes)
+        _check_labels(model, table, plan.columns, made)
+        values.write(asked.start, asked.stop, made)
+        if asked.index % RESTED == 0:
+            rest([*raw.values(), *values.values()])
+
+    for _ in work(apply, every):
+        pass
     raw.discard()
     return fitted, summary, values
+
+
+def _check_labels(
+    model: str, table: Table, columns: Sequence[PlannedColumn], block: Mapping[str, NDArray[Any]]
+) -> None:
+    for column in columns:
+        labels = block[column.name]
+        if column.categories is not None and not 0 <= labels.min() <= labels.max() < column.categories:
+            wrong = labels[(labels < 0) | (labels >= column.categories)][0]
+            raise GenerationError(
+                f"the table model {model} broke its contract for {table.name}.{column.name}: expected labels "
+                f"0..{column.categories - 1}, got {wrong}"
+            )
 
 
 def _check_block(

@@ -7,7 +7,7 @@ handed in. Not here: the records that name contributions (`plurel.plugins.record
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,11 +76,21 @@ class Timeline(Protocol):
         ...
 
 
+@runtime_checkable
+class BlockTimeline(Timeline, Protocol):
+    """A timeline that tells some rows' times without the others', so that no table is too long for it."""
+
+    def block(self, request: TimelineRequest, start: int, stop: int) -> I64:
+        """The times of the rows start..stop-1 of what `draw` gives, `[rows] int64`."""
+        ...
+
+
 class TablePlan(Protocol):
     """The plan of one table: everything drawn, no row made yet.
 
-    A run goes: `raw` for each block, `summarize` and `merge` in block order, `fit`, then `apply` for each
-    block.
+    A run goes: `raw` and `summarize` for each block, `merge` in block order, `fit`, then `apply` for each
+    block. Blocks come in any order and on several threads at once: what is asked of one must not depend on
+    what was asked of another.
     """
 
     @property

@@ -289,7 +289,9 @@ class TaskRequest:
     """Tasks are wanted for a finished database.
 
     Attributes:
-        tables: the finished columns of each table by name (pandas frames, keys and times included).
+        tables: the finished rows of each table by name, keys and times included: pandas frames, or the
+            `plurel.pieces.Pieces` of tables that are too large for one; of both, `tables[name][columns]` is a
+            frame of some columns, and `Pieces.of(tables[name])` reads any in pieces.
         schema: its schema, after finishing.
         val_timestamp: start of validation, microseconds since 1970.
         test_timestamp: start of test, microseconds since 1970.

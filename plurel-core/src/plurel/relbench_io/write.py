@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from plurel.errors import DatabaseError
+from plurel.pieces import pieces_of
 from plurel.places import draft, refuse_taken, settle, sync
 from plurel.relbench_io.directory import SPLITS, TASKS_KEY
 from plurel.relbench_io.frames import keyed, write_parquet
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from plurel.pieces import Pieces
     from plurel.schema import Schema
     from plurel.tasks import TaskDefinition
 
@@ -38,7 +40,7 @@ def write_directory(
     out: str | Path,
     *,
     name: str,
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, pd.DataFrame | Pieces],
     schema: Schema,
     val_timestamp: int | dt.datetime,
     test_timestamp: int | dt.datetime,
@@ -52,7 +54,7 @@ def write_directory(
     Args:
         out: the directory to make.
         name: the database's name.
-        tables: the rows of each table of the schema.
+        tables: the rows of each table of the schema, whole or in pieces, which never lie in memory together.
         schema: keys and times of the tables; their features are taken from the frames.
         val_timestamp: start of validation at a midnight; microseconds since 1970, or a moment without zone.
         test_timestamp: start of test, likewise.
@@ -93,7 +95,7 @@ def write_directory(
 def _write(
     root: Path,
     name: str,
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, pd.DataFrame | Pieces],
     schema: Schema,
     val_timestamp: int | dt.datetime,
     test_timestamp: int | dt.datetime,
@@ -104,15 +106,16 @@ def _write(
     (root / "db").mkdir(parents=True)
     for table in schema:
         parents = {key.column: key.parent for key in table.foreign_keys}
-        frame = keyed(
-            tables[table.name],
+        pieces = keyed(
+            pieces_of(tables[table.name]),
             where=table.name,
             primary_key=table.primary_key,
             foreign_keys={column: len(tables[parent]) for column, parent in parents.items()},
             time_column=table.time_column,
+            order=[table.time_column] if table.time_column and table.primary_key else (),
         )
         write_parquet(
-            frame,
+            pieces,
             root / "db" / f"{table.name}.parquet",
             primary_key=table.primary_key,
             foreign_keys=parents,
@@ -124,7 +127,7 @@ def _write(
         _write_task(root / "tasks" / task.name, task, len(tables[task.entity_table]))
 
 
-def _check_tables(tables: Mapping[str, pd.DataFrame], schema: Schema) -> None:
+def _check_tables(tables: Mapping[str, object], schema: Schema) -> None:
     declared = {table.name for table in schema}
     if declared != set(tables):
         raise DatabaseError(
@@ -155,26 +158,38 @@ def _write_task(folder: Path, task: TaskDefinition, entities: int) -> None:
     write_text(folder / "manifest.yaml", task_manifest(task))
     for split in SPLITS:
         where = f"task {task.name}, {split}"
-        labels = task.splits[split]
-        if labels.empty:
-            raise DatabaseError(f"{where} has no rows")
-        labels = labels.sort_values([task.time_col, task.entity_col], kind="stable")
-        frame = keyed(
-            labels,
-            where=where,
-            primary_key=None,
-            foreign_keys={task.entity_col: entities},
-            time_column=task.time_col,
-        )
-        # A label always names its entity: int64, as RelBench's own regeneration gives it.
-        frame[task.entity_col] = frame[task.entity_col].astype("int64")
         write_parquet(
-            frame,
+            _labels(task, split, where, entities),
             folder / f"{split}.parquet",
             primary_key=None,
             foreign_keys={task.entity_col: task.entity_table},
             time_column=task.time_col,
         )
+
+
+def _labels(task: TaskDefinition, split: str, where: str, entities: int) -> Iterator[pd.DataFrame]:
+    """The pieces of a split, sorted by time, then entity; what comes in pieces must be so already."""
+    import pandas as pd
+
+    order = [task.time_col, task.entity_col]
+    labels = task.splits[split]
+    pieces = [labels.sort_values(order, kind="stable")] if isinstance(labels, pd.DataFrame) else labels
+    told = keyed(
+        (piece for piece in pieces if len(piece)),
+        where=where,
+        primary_key=None,
+        foreign_keys={task.entity_col: entities},
+        time_column=task.time_col,
+        order=order,
+    )
+    rows = 0
+    for frame in told:
+        # A label always names its entity: int64, as RelBench's own regeneration gives it.
+        frame[task.entity_col] = frame[task.entity_col].astype("int64")
+        rows += len(frame)
+        yield frame
+    if not rows:
+        raise DatabaseError(f"{where} has no rows")
 
 
 def _notes(columns: Mapping[str, Mapping[str, Any]], tasks: Sequence[TaskDefinition]) -> dict[str, Any]:
