@@ -336,17 +336,17 @@ class _Demo:
             "rows": self.size.rows,
             "contexts": self.size.contexts,
         }
-        document = _read(place / SCORES)
-        if document is not None and _read(place / SCORED_FROM) == scored_from:
-            self.say.say("the scores are there already")
-            none = Predictions(rows=np.empty(0, np.int64), truth=np.empty(0), predicted=np.empty(0))
-            return [TaskScore(**score, predictions=none) for score in document["scores"]]
-        rows = Rows(limit=self.size.rows, contexts=self.size.contexts)
-        with one_torch_thread():
-            scores = evaluate(Path(checkpoint), flights, rows=rows, on_progress=self.say.progress)
-        with held(place, "scores"):
+        with held(place, "scores"):  # which clears what a killed demo left there
+            document = _read(place / SCORES)
+            if document is not None and _read(place / SCORED_FROM) == scored_from:
+                self.say.say("the scores are there already")
+                none = Predictions(rows=np.empty(0, np.int64), truth=np.empty(0), predicted=np.empty(0))
+                return [TaskScore(**score, predictions=none) for score in document["scores"]]
+            rows = Rows(limit=self.size.rows, contexts=self.size.contexts)
+            with one_torch_thread():
+                scores = evaluate(Path(checkpoint), flights, rows=rows, on_progress=self.say.progress)
             write_scores(scores, store, place, scored_from)
-        return scores
+            return scores
 
     def _draw(self, trained: dict[str, Any]) -> Path:
         from plurel_rt.plot import loss_curve, read_metrics
