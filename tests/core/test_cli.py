@@ -459,35 +459,6 @@ def test_a_python_warning_is_one_line(run: Run, with_command: Callable[..., None
     assert (code, err) == (0, "warning: look out\n")
 
 
-def _plurel(arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`plurel` as a shell starts it, with the shell's redirections."""
-    return subprocess.run(
-        ["/bin/sh", "-c", f'"{sys.executable}" -m plurel {arguments}'],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-    )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        ("config presets >&-", 0),
-        ("nope 2>&-", 2),
-        ("config presets > /dev/full", 1),
-        ("nope --json > /dev/full", 2),
-        ("nope 2> /dev/full", 2),
-    ],
-)
-def test_streams_that_are_closed_or_full_end_with_a_code_and_no_traceback(arguments: str, code: int) -> None:
-    done = _plurel(arguments, PYTHONUNBUFFERED="1" if "json" in arguments else "")
-    assert done.returncode == code
-    assert "Traceback" not in done.stderr
-    assert "Exception ignored" not in done.stderr
-    assert "not foreseen" not in done.stderr
-
-
 def test_what_an_encoding_does_not_have_is_escaped() -> None:
     with io.TextIOWrapper(io.BytesIO(), encoding="ascii") as stream:
         output._write(stream, "caf\u00e9")

@@ -1,4 +1,4 @@
-"""How commands end early: interrupts, a terminal that is closed, and one too narrow to read."""
+"""How commands end when streams fail, interrupts come, terminals close or are too narrow to read."""
 
 from __future__ import annotations
 
@@ -23,6 +23,35 @@ def interrupted(tokens):
 atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))
 sys.exit(main())
 """
+
+
+def _plurel(arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`plurel` as a shell starts it, with the shell's redirections."""
+    return subprocess.run(
+        ["/bin/sh", "-c", f'"{sys.executable}" -m plurel {arguments}'],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("config presets >&-", 0),
+        ("nope 2>&-", 2),
+        ("config presets > /dev/full", 1),
+        ("nope --json > /dev/full", 2),
+        ("nope 2> /dev/full", 2),
+    ],
+)
+def test_streams_that_are_closed_or_full_end_with_a_code_and_no_traceback(arguments: str, code: int) -> None:
+    done = _plurel(arguments, PYTHONUNBUFFERED="1" if "json" in arguments else "")
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert "not foreseen" not in done.stderr
 
 
 @pytest.mark.parametrize("patch", ["frame._run = interrupted", "frame.run = interrupted"])
