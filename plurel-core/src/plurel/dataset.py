@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -36,18 +37,19 @@ class SyntheticDataset:
     """The database of a seed and a config.
 
     Args:
-        seed: any integer; another seed is another database.
+        seed: any integer, numpy's included; another seed is another database.
         config: how databases are drawn; the preset `default` where it is None.
         ledger: the plugins to take contributions from; the process's own where it is None.
 
     Raises:
+        RequestError: where the seed is no integer, or the config no config.
         UnknownNameError: where the config names a contribution that nobody installed brings; the message says
             what to install.
     """
 
     def __init__(self, seed: int, config: Config | None = None, *, ledger: Ledger | None = None) -> None:
-        self.seed = seed
-        self.config = Config() if config is None else config
+        self.seed = _integer(seed)
+        self.config = Config() if config is None else _config(config)
         self._ledger = get_ledger() if ledger is None else ledger
         self.resolved: ResolvedConfig = resolve(self.config, self._ledger)
 
@@ -96,7 +98,16 @@ class SyntheticDataset:
 
     @property
     def causal_graph(self) -> CausalGraph:
-        """What caused what; `causal_graph.to_networkx()` gives it as a graph."""
+        """What caused what: tables, columns, hidden nodes, edges with their mechanisms and weights.
+
+        `causal_graph.effects("orders.amount")` names the columns that an intervention may change,
+        `causal_graph.to_networkx()` gives a graph to draw. It is read from the cache where the config has
+        one.
+        """
+        if self.config.cache_dir is not None and "_generated" not in self.__dict__:
+            from plurel.graph import read_causal_graph
+
+            return read_causal_graph(self._cached_directory())
         return self._generated.graph
 
     @cached_property
@@ -116,8 +127,12 @@ class SyntheticDataset:
             column: `<table>.<column>`, also one that was dropped for being constant.
             value: what the column is held at.
 
+        Keys, times and missing cells stay where they are; a column that was left out stays out. Columns that
+        are no effects of this one in the causal graph keep every bit.
+
         Raises:
-            RequestError: where the database has no such column, or the column no such label.
+            RequestError: where the database has no such column, the column no such label, or the value is no
+                number that single precision holds.
         """
         from plurel.generation.database import intervene
 
@@ -195,6 +210,22 @@ class SyntheticDataset:
                 if not directory.exists():
                     raise
         return directory
+
+
+def _integer(seed: object) -> int:
+    try:
+        if isinstance(seed, bool):
+            raise TypeError
+        return operator.index(seed)  # type: ignore[arg-type]
+    except TypeError:
+        raise RequestError(f"a seed is an integer, got {seed!r}") from None
+
+
+def _config(config: object) -> Config:
+    if isinstance(config, Config):
+        return config
+    how = "; Config.preset(NAME), Config.from_file(PATH) and Config.from_dict(DATA) give one"
+    raise RequestError(f"the config of a dataset is a plurel.Config, got {type(config).__name__}{how}")
 
 
 def _database(frames: Mapping[str, pd.DataFrame], schema: Schema) -> Database:

@@ -10,6 +10,7 @@ from typing import Any
 
 from plurel.artefacts.contents import Contents, Listing
 from plurel.artefacts.origins import contributions_in, keys_listing
+from plurel.graph import CausalGraph
 from plurel.plugins.requests import ArtefactRequest
 from plurel.relbench_io import (
     DatabaseDirectory,
@@ -40,6 +41,9 @@ class DatabaseArtefact:
         said = checked_origin(directory) or {}
         tables = {name: _table(table) for name, table in directory.tables.items()}
         tasks = {name: _task(task) for name, task in directory.tasks.items()}
+        causes = (
+            summary_of_causes(CausalGraph.from_dict(said["causal_graph"])) if "causal_graph" in said else {}
+        )
         rows = sum(table["rows"] for table in tables.values())
         return Contents(
             summary=f"{directory.name}: {len(tables)} tables, {rows:,} rows, {len(tasks)} tasks; validation "
@@ -53,9 +57,15 @@ class DatabaseArtefact:
                 "tables": tables,
                 "tasks": tasks,
                 "other_tasks": list(directory.other_tasks),
+                "causes": causes,
                 "origin": _origin(said),
             },
-            listings=[*_table_listings(tables), *_task_listing(directory, tasks), *_origin_listing(said)],
+            listings=[
+                *_table_listings(tables),
+                *_task_listing(directory, tasks),
+                *_cause_listing(causes),
+                *_origin_listing(said),
+            ],
             contributions=contributions_in(said, request.path),
         )
 
@@ -145,6 +155,49 @@ def _task_listing(directory: DatabaseDirectory, tasks: Mapping[str, Mapping[str,
     if not rows:
         return []
     return [Listing(title="tasks", columns=["task", "kind", "type", "target", *SPLITS], rows=rows)]
+
+
+def summary_of_causes(graph: CausalGraph) -> dict[str, dict[str, Any]]:
+    """What a causal graph holds of each table: numbers of nodes, edges, and nodes by what computes them."""
+    tables = {node.id: node.table for node in graph.nodes}
+    told: dict[str, dict[str, Any]] = {}
+    for node in graph.nodes:
+        table = told.setdefault(
+            node.table, {"columns": 0, "hidden": 0, "edges": 0, "edges_from_parents": 0, "computed_by": {}}
+        )
+        table["hidden" if node.column is None else "columns"] += 1
+        table["computed_by"][node.mechanism] = table["computed_by"].get(node.mechanism, 0) + 1
+    for edge in graph.single:
+        told[tables[edge.target]]["edges" if edge.through is None else "edges_from_parents"] += 1
+    for bundle in graph.bundles:
+        for target in bundle.targets:
+            told[tables[target]]["edges_from_parents"] += len(bundle.sources)
+    return told
+
+
+def _cause_listing(causes: Mapping[str, Mapping[str, Any]]) -> list[Listing]:
+    if not causes:
+        return []
+    rows = [
+        (
+            name,
+            table["columns"],
+            table["hidden"],
+            f"{table['edges']:,}",
+            f"{table['edges_from_parents']:,}",
+            ", ".join(
+                f"{one.partition(':')[2]} {count}" for one, count in sorted(table["computed_by"].items())
+            ),
+        )
+        for name, table in causes.items()
+    ]
+    return [
+        Listing(
+            title="causes",
+            columns=["table", "columns", "hidden", "edges", "from parents", "computed by"],
+            rows=rows,
+        )
+    ]
 
 
 def _origin_listing(said: Mapping[str, Any]) -> list[Listing]:

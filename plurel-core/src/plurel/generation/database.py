@@ -6,7 +6,6 @@ Schema and period, times and links, values, then the finish of every table. Not 
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import numpy as np
 from attrs import frozen
 from threadpoolctl import threadpool_limits
 
@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     from plurel.pieces import Pieces, Work
     from plurel.plugins.requests import Parts
     from plurel.tasks import TaskDefinition
+
+
+_NUMBERS: tuple[type[Any], ...] = (int, float, np.integer, np.floating, np.bool_)
+
+LARGEST = float(np.finfo(np.float32).max)
+"""Largest number that a column of the values holds."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -172,10 +178,10 @@ def intervene(generated: Generated, parts: Parts, column: str, value: float) -> 
         value: what the column is held at.
 
     Raises:
-        RequestError: where the database has no such column, the column no such label, or the value is not
-            finite.
+        RequestError: where the database has no such column, the column no such label, or the value is no
+            number that single precision holds.
     """
-    _check_held(generated, column, value)
+    held = _held(generated, column, value)
     table, _, name = column.rpartition(".")
     with threadpool_limits(1, user_api="blas"):
         values = make_values(
@@ -184,26 +190,35 @@ def intervene(generated: Generated, parts: Parts, column: str, value: float) -> 
             parts,
             Stream(generated.seed),
             _scratch(),
-            do={table: {name: value}},
+            do={table: {name: held}},
             summaries={own: record.summary for own, record in generated.records.items()},
         )
     tables = _tables(generated.planned, generated.structure, values, generated.records)
     return {name: table.frame() for name, table in tables.items()}
 
 
-def _check_held(generated: Generated, column: str, value: float) -> None:
+def _held(generated: Generated, column: str, value: Any) -> float:
+    """The value that a column is held at, an integer where it is a label."""
     known = {
         f"{table}.{finished.planned.name}": finished.planned.categories
         for table, record in generated.records.items()
         for finished in record.finish.columns
     }
     if column not in known:
-        raise RequestError(f"there is no feature column {column!r} to hold; columns: {', '.join(known)}")
+        table = str(column).partition(".")[0]
+        beside = [name for name in known if name.startswith(f"{table}.")]
+        raise RequestError(
+            f"there is no feature column {column!r} to hold; "
+            f"{'columns' if beside else 'tables'}: {', '.join(beside or generated.records)}"
+        )
     categories = known[column]
-    if categories is not None and value not in range(categories):
-        raise RequestError(f"{column} is held at one of its labels, 0..{categories - 1}; got {value!r}")
-    if not math.isfinite(value):
-        raise RequestError(f"{column} is held at a finite number; got {value!r}")
+    if categories is not None:
+        if not isinstance(value, _NUMBERS) or value not in range(categories):
+            raise RequestError(f"{column} is held at one of its labels, 0..{categories - 1}; got {value!r}")
+        return int(value)
+    if not isinstance(value, _NUMBERS) or not abs(value) <= LARGEST:
+        raise RequestError(f"{column} is held at a finite number, in single precision; got {value!r}")
+    return float(value)
 
 
 def propose_tasks(generated: Generated, parts: Parts) -> list[TaskDefinition]:
