@@ -280,16 +280,18 @@ def fixed(name: str) -> Fixed:
 
 @frozen(eq=False)
 class SineSum:
-    """A drawn sum of sines; each array holds one number a term."""
+    """A drawn sum of sines.
 
-    amplitudes: F32
-    frequencies: F32
-    phases: F32
+    Attributes:
+        terms: amplitude, frequency and phase of each, `[terms, 3] f32`.
+    """
+
+    terms: F32
 
     def __call__(self, x: F32) -> F32:
         """`sum of amplitude * sin(frequency * x + phase)`."""
         total = np.zeros_like(x)
-        for amplitude, frequency, phase in zip(self.amplitudes, self.frequencies, self.phases, strict=True):
+        for amplitude, frequency, phase in self.terms:
             term = x * frequency
             term += phase
             np.sin(term, out=term)
@@ -297,8 +299,6 @@ class SineSum:
             total += term
         return total
 
-
-LN_10 = 2.302585092994046
 
 MOST_TERMS = 1024
 """Sines of one sum beyond which a config is a mistake."""
@@ -321,10 +321,4 @@ class RandomSines:
     def draw(self, stream: Stream) -> SineSum:
         """A sum of sines of its own."""
         terms = int(self.terms.draw(stream / "terms"))
-        exponents = 2 * _kernel.uniform((stream / "frequencies").key, 0, terms) - 1
-        phases = _kernel.uniform((stream / "phases").key, 0, terms)
-        return SineSum(
-            amplitudes=_kernel.normal((stream / "amplitudes").key, 0, terms).astype(np.float32),
-            frequencies=_kernel.exp(LN_10 * exponents).astype(np.float32),
-            phases=(2 * np.pi * phases).astype(np.float32),
-        )
+        return SineSum(_kernel.sines(stream.key, 0, terms))

@@ -7,7 +7,7 @@ which node or parent column an encoder belongs to.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from plurel_scm.labels import labels_of
-from plurel_scm.network_draws import NetworkRule, draw_matrices, draw_networks
+from plurel_scm.network_draws import DrawnNetworks, Matrices, NetworkRule, draw_matrices, draw_networks
 from plurel_scm.networks import ENCODING_LIMIT, Network, product
 
 if TYPE_CHECKING:
@@ -106,7 +106,49 @@ class LabelEncoder:
         return np.clip(weighted, -self.limit, self.limit, out=weighted)
 
 
-def draw_embeddings(categories: Sequence[int], dim: int, parts: Parts, stream: Stream) -> list[F32]:
+@frozen(eq=False)
+class Encoders:
+    """Encoders that were drawn together, as lists of what they are made of.
+
+    Attributes:
+        networks: a network an encoder; more may follow.
+        embeddings: of each input that is a category the vectors of its labels, of a number None.
+        weights: factors of their vectors.
+        limit: what weighted vectors are clipped to.
+    """
+
+    networks: DrawnNetworks
+    embeddings: tuple[F32 | None, ...]
+    weights: tuple[float, ...]
+    limit: np.float32 = ENCODING_LIMIT
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __iter__(self) -> Iterator[Encoder]:
+        return iter(self.objects)
+
+    @cached_property
+    def objects(self) -> tuple[Encoder, ...]:
+        """Each of them as an object."""
+        return tuple(
+            NumberEncoder(network, weight, self.limit)
+            if embeddings is None
+            else LabelEncoder(embeddings, network, weight, self.limit)
+            for embeddings, weight, network in zip(self.embeddings, self.weights, self.networks, strict=False)
+        )
+
+    @property
+    def labels(self) -> tuple[bool, ...]:
+        """Whether each input is a category."""
+        return tuple(embeddings is not None for embeddings in self.embeddings)
+
+    def weighted(self, weight: float) -> Encoders:
+        """The same encoders with a further factor."""
+        return evolve(self, weights=tuple(weight * own for own in self.weights))
+
+
+def draw_embeddings(categories: Sequence[int], dim: int, parts: Parts, stream: Stream) -> Matrices:
     """Unmasked embeddings, `[labels, dim]` each, with initialisers of their own."""
     initializers = parts.draw_many("initialization_choices", len(categories), stream / "initializers")
     return draw_matrices([(count, dim) for count in categories], initializers, stream / "weights")
@@ -123,28 +165,28 @@ def input_labels(inputs: Sequence[NodeInput]) -> list[int]:
 
 
 def make_encoders(
-    inputs: Sequence[NodeInput], networks: Sequence[Network], embeddings: Sequence[F32], limit: np.float32
-) -> tuple[Encoder, ...]:
+    inputs: Sequence[NodeInput], networks: DrawnNetworks, embeddings: Iterable[F32], limit: np.float32
+) -> Encoders:
     """An encoder for each input, its edge's weight included.
 
     Args:
         inputs: what is to be encoded.
-        networks: one for each input, as `encoder_ends` says.
-        embeddings: one for each input that is a category, as `input_labels` says.
+        networks: one for each input, as `encoder_ends` says; more may follow.
+        embeddings: one for each input that is a category, as `input_labels` says; more may follow.
         limit: what weighted vectors are clipped to.
     """
     tables = iter(embeddings)
-    return tuple(
-        NumberEncoder(network, value.weight, limit)
-        if value.kind == "number"
-        else LabelEncoder(next(tables), network, value.weight, limit)
-        for value, network in zip(inputs, networks, strict=True)
+    return Encoders(
+        networks=networks,
+        embeddings=tuple(None if value.kind == "number" else next(tables) for value in inputs),
+        weights=tuple(value.weight for value in inputs),
+        limit=limit,
     )
 
 
 def draw_encoders(
     inputs: Sequence[NodeInput], dim: int, rule: NetworkRule, parts: Parts, stream: Stream
-) -> tuple[Encoder, ...]:
+) -> Encoders:
     """Draw an encoder for each input.
 
     Args:

@@ -16,7 +16,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from plurel.plugins.requests import NodeInput
-from plurel_scm.encoders import Encoder, draw_encoders
+from plurel_scm.encoders import Encoders, draw_encoders
 from plurel_scm.kernel_nodes import KernelEncoders, lowered_encoders
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Parent:
     """
 
     table: ParentTable
-    encoders: tuple[Encoder, ...]
+    encoders: Encoders
     dim: int
     kernel: bool = True
     kept: list[Joiner] = field(factory=list, repr=False)
@@ -104,8 +104,9 @@ class Parent:
             if known.aggregation is aggregation:
                 return known
         weight = aggregation.foreign_weight(len(self.encoders))
-        weighted = [encoder.weighted(weight) for encoder in self.encoders]
-        kernel = lowered_encoders(self.dim, aggregation, weighted) if self.kernel else None
+        kernel = None
+        if self.kernel:
+            kernel = lowered_encoders(self.dim, aggregation, self.encoders.weighted(weight))
         small = self.table.table.rows <= KEPT_ROWS
         whole = self._join(aggregation, kernel, slice(0, self.table.table.rows)) if small else None
         joiner = Joiner(aggregation, kernel, whole)
@@ -115,8 +116,8 @@ class Parent:
     def encodings(self, rows: I64, weight: float) -> F32:
         """Each column's weighted encodings at parent rows, `[columns, rows, dim]`."""
         stack = np.empty((len(self.encoders), len(rows), self.dim), dtype=np.float32)
-        for index, encoder in enumerate(self.encoders):
-            encoder.weighted(weight).encode(self.column(index, rows), stack[index])
+        for index, encoder in enumerate(self.encoders.weighted(weight)):
+            encoder.encode(self.column(index, rows), stack[index])
         return stack
 
     def _join(self, aggregation: Aggregation, kernel: KernelEncoders | None, rows: I64 | slice) -> F32:
@@ -201,7 +202,7 @@ class BlockRows:
 
     def _pairs(self) -> list[tuple[Parent, I64]]:
         """The parents that have columns to show."""
-        return [pair for pair in zip(self.parents, self.rows, strict=True) if pair[0].encoders]
+        return [pair for pair in zip(self.parents, self.rows, strict=True) if len(pair[0].encoders)]
 
     def _encodings(self, parent: Parent, rows: I64, weight: float, absent: float) -> F32:
         stack = np.full((len(parent.encoders), len(rows), parent.dim), absent, dtype=np.float32)
@@ -245,7 +246,7 @@ def draw_parents(
     return tuple(
         Parent(
             table,
-            tuple(draw_encoders(foreign_inputs(table), dim, rule, parts, stream / table.foreign_key.column)),
+            draw_encoders(foreign_inputs(table), dim, rule, parts, stream / table.foreign_key.column),
             dim,
             kernel,
         )

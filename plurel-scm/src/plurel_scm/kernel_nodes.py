@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from plurel_scm import _kernel
 from plurel_scm.activations import FIXED, SineSum
 from plurel_scm.aggregations import LogSumExp, Max, Product, Sum
-from plurel_scm.encoders import Encoder, LabelEncoder, NumberEncoder
+from plurel_scm.encoders import Encoders
 from plurel_scm.mechanisms import MlpNode
 from plurel_scm.noises import BetaNoisePlan
 
 if TYPE_CHECKING:
     from plurel.plugins.protocols import Aggregation, NodePlan, NoisePlan
     from plurel_scm.foreign import BlockRows
-    from plurel_scm.networks import Network
+    from plurel_scm.network_draws import DrawnNetworks
 
 F32: TypeAlias = NDArray[np.float32]
 U32: TypeAlias = NDArray[np.uint32]
@@ -48,66 +48,58 @@ class NotBuiltInError(Exception):
 
 @frozen
 class Description:
-    """A node's parts in the kernel's order (`description.rs` lists it)."""
+    """Words and scalars that describe a node's parts, in the kernel's order (`description.rs` lists it)."""
 
     words: list[int] = field(factory=list)
     scalars: list[float] = field(factory=list)
-    weights: list[F32] = field(factory=list)
-    embeddings: list[F32] = field(factory=list)
 
-    def encoders(self, dim: int, aggregation: Aggregation, encoders: Sequence[Encoder]) -> None:
-        """Add encoders and what joins their vectors."""
+    def encoders(self, dim: int, aggregation: Aggregation, encoders: Encoders, numbers: list[int]) -> None:
+        """Add encoders and what joins their vectors.
+
+        Args:
+            dim: width of a vector.
+            aggregation: what joins the vectors.
+            encoders: the encoders.
+            numbers: the kernel's numbers of their networks' activations.
+        """
         number = AGGREGATIONS.get(type(aggregation))
         if number is None:
             raise NotBuiltInError
         self.words.extend((dim, number, len(encoders)))
-        for encoder in encoders:
-            if type(encoder) is LabelEncoder:
-                self.words.append(len(encoder.embeddings))
-                self.embeddings.append(encoder.embeddings)
-            elif type(encoder) is NumberEncoder:
-                self.words.append(0)
-            else:
-                raise NotBuiltInError
-            self.scalars.extend((encoder.weight, float(encoder.limit)))
-            self.network(encoder.network)
+        limit = float(encoders.limit)
+        for place, (embeddings, weight) in enumerate(zip(encoders.embeddings, encoders.weights, strict=True)):
+            self.words.append(0 if embeddings is None else len(embeddings))
+            self.scalars.extend((weight, limit))
+            self.network(encoders.networks, place, numbers)
 
-    def decoder(self, network: Network, targets: F32 | None) -> None:
-        """Add the network that decodes, and the embeddings of a category's labels."""
-        self.words.append(0 if targets is None else len(targets))
-        if targets is not None:
-            self.embeddings.append(targets)
-        self.network(network)
+    def network(self, networks: DrawnNetworks, place: int, numbers: list[int]) -> None:
+        """Add one of the networks."""
+        first, after = networks.first_matrices[place : place + 2]
+        shapes, scales = networks.matrices.shapes, networks.scale_list
+        words, scalars, limit = self.words, self.scalars, float(networks.limit)
+        words.append(after - first - 1)
+        for matrix in range(first, after - 1):
+            layer = matrix - place
+            words += (shapes[matrix][1], numbers[layer])
+            scalars += (scales[layer], limit)
+            function = networks.functions[layer]
+            if type(function) is SineSum:
+                scalars += function.terms.ravel().tolist()
+        words.append(shapes[after - 1][1])
 
-    def network(self, network: Network) -> None:
-        """Add a network."""
-        self.words.append(len(network.hidden))
-        for layer in network.hidden:
-            self.words.extend((layer.weights.shape[1], activation_number(layer.function)))
-            self.weights.append(layer.weights)
-            self.scalars.extend((float(layer.scale), float(layer.limit)))
-            if isinstance(layer.function, SineSum):
-                sines = layer.function
-                self.scalars.extend(
-                    np.column_stack([sines.amplitudes, sines.frequencies, sines.phases]).ravel().tolist()
-                )
-        self.words.append(network.last.shape[1])
-        self.weights.append(network.last)
-
-    def arrays(self) -> tuple[U32, F32, F32, F32]:
-        """Words, scalars, weights and embeddings, each in one run."""
-        return (
-            np.array(self.words, dtype=np.uint32),
-            np.array(self.scalars, dtype=np.float32),
-            _run(self.weights),
-            _run(self.embeddings),
-        )
+    def arrays(self) -> tuple[U32, F32]:
+        """Words and scalars."""
+        return np.array(self.words, dtype=np.uint32), np.array(self.scalars, dtype=np.float32)
 
 
 def _run(matrices: Sequence[F32]) -> F32:
     if not matrices:
         return np.empty(0, dtype=np.float32)
     return np.concatenate([matrix.ravel() for matrix in matrices], dtype=np.float32)
+
+
+def _embeddings(encoders: Encoders) -> list[F32]:
+    return [embeddings for embeddings in encoders.embeddings if embeddings is not None]
 
 
 def activation_number(function: Callable[[F32], F32]) -> int:
@@ -117,7 +109,7 @@ def activation_number(function: Callable[[F32], F32]) -> int:
         NotBuiltInError: where it has none.
     """
     if type(function) is SineSum:
-        return len(_kernel.ACTIVATIONS) + len(function.amplitudes)
+        return len(_kernel.ACTIVATIONS) + len(function.terms)
     number = ACTIVATIONS.get(function)
     if number is None:
         raise NotBuiltInError
@@ -164,18 +156,25 @@ def lowered(plan: NodePlan, noise: NoisePlan) -> KernelNode | None:
     """The kernel's form of a node, None where a part is not built in."""
     if type(plan) is not MlpNode or type(noise) is not BetaNoisePlan:
         return None
-    description = Description()
+    encoders, targets = plan.encoders, plan.targets
+    description, embeddings = Description(), _embeddings(encoders)
     try:
-        description.encoders(plan.dim, plan.aggregation, plan.encoders)
-        description.decoder(plan.decoder, plan.targets)
+        numbers = [activation_number(function) for function in encoders.networks.functions]
+        description.encoders(plan.dim, plan.aggregation, encoders, numbers)
     except NotBuiltInError:
         return None
-    quantiles = noise.knots / np.float32(plan.dim)
+    description.words.append(0 if targets is None else len(targets))
+    if targets is not None:
+        embeddings.append(targets)
+    description.network(encoders.networks, len(encoders), numbers)
+    words, scalars = description.arrays()
+    weights = encoders.networks.matrices.weights
+    knots = noise.knots / np.float32(plan.dim)
     return KernelNode(
-        node=_kernel.Node(*description.arrays(), quantiles),
+        node=_kernel.Node(words, scalars, weights, _run(embeddings), knots),
         aggregation=plan.aggregation,
         key=noise.stream.key,
-        labels=tuple(isinstance(encoder, LabelEncoder) for encoder in plan.encoders),
+        labels=encoders.labels,
     )
 
 
@@ -196,16 +195,16 @@ class KernelEncoders:
         return self.encoders.table(rows, [_column(*pair) for pair in zip(self.labels, columns, strict=True)])
 
 
-def lowered_encoders(
-    dim: int, aggregation: Aggregation, encoders: Sequence[Encoder]
-) -> KernelEncoders | None:
+def lowered_encoders(dim: int, aggregation: Aggregation, encoders: Encoders) -> KernelEncoders | None:
     """The kernel's form of weighted encoders, None where a part is not built in."""
     description = Description()
     try:
-        description.encoders(dim, aggregation, encoders)
+        numbers = [activation_number(function) for function in encoders.networks.functions]
+        description.encoders(dim, aggregation, encoders, numbers)
     except NotBuiltInError:
         return None
+    words, scalars = description.arrays()
+    weights = encoders.networks.matrices.weights
     return KernelEncoders(
-        _kernel.Encoders(*description.arrays()),
-        tuple(isinstance(encoder, LabelEncoder) for encoder in encoders),
+        _kernel.Encoders(words, scalars, weights, _run(_embeddings(encoders))), encoders.labels
     )

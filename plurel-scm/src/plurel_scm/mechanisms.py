@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from plurel.config import Choices, Draws, Within
 from plurel.config.params import MOST_LAYERS, MOST_WIDTH
 from plurel_scm.encoders import (
-    Encoder,
+    Encoders,
     draw_embeddings,
     encoder_ends,
     input_labels,
@@ -52,16 +52,14 @@ class MlpNode:
     """One node's function.
 
     Attributes:
-        encoders: one for each input, its weight included.
+        encoders: one for each input, its weight included; after their networks comes the one that decodes.
         aggregation: what joins the encodings.
-        decoder: the network that decodes what is joined.
         targets: the embeddings that a category's output is compared with, `[labels, dim]`; None of a number.
         dim: width of an encoding.
     """
 
-    encoders: tuple[Encoder, ...]
+    encoders: Encoders
     aggregation: Aggregation
-    decoder: Network
     targets: F32 | None
     dim: int
 
@@ -69,6 +67,11 @@ class MlpNode:
     def category(self) -> bool:
         """Whether the node is a category."""
         return self.targets is not None
+
+    @cached_property
+    def decoder(self) -> Network:
+        """The network that decodes what is joined."""
+        return self.encoders.networks.network(len(self.encoders))
 
     @cached_property
     def readout(self) -> F32:
@@ -140,7 +143,7 @@ class Mlp:
             clipped=self.clipped,
         )
         category = request.output == "category"
-        *encoding, decoder = draw_networks(
+        networks = draw_networks(
             [*encoder_ends(request.inputs, dim), (dim, dim if category else 1)],
             rule,
             parts,
@@ -150,9 +153,8 @@ class Mlp:
         targets = [labels_of(request.categories)] if category else []
         embeddings = draw_embeddings([*labels, *targets], dim, parts, stream / "embeddings")
         return MlpNode(
-            encoders=make_encoders(request.inputs, encoding, embeddings[: len(labels)], rule.encoding_limit),
+            encoders=make_encoders(request.inputs, networks, embeddings, rule.encoding_limit),
             aggregation=parts.draw("propagation_agg_choices", stream / "aggregation"),
-            decoder=decoder,
-            targets=embeddings[-1] if category else None,
+            targets=embeddings.matrix(len(labels)) if category else None,
             dim=dim,
         )

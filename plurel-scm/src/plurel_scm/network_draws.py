@@ -6,7 +6,8 @@ the paper did. Not here: what networks compute (`plurel_scm.networks`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from plurel.config import Choices
 from plurel.errors import ConfigError
 from plurel_scm import _kernel
+from plurel_scm.activations import Fixed
 from plurel_scm.initializers import RuleInitializer
 from plurel_scm.networks import ENCODING_LIMIT, HIDDEN_LIMIT, NO_LIMIT, HiddenLayer, Network
 
@@ -103,46 +105,117 @@ class NetworkRule:
         return ENCODING_LIMIT if self.clipped else NO_LIMIT
 
 
+@frozen(eq=False)
+class Matrices:
+    """Matrices one behind the other in memory.
+
+    Attributes:
+        weights: all of them, `[weights] f32`.
+        shapes: their inputs and outputs.
+    """
+
+    weights: F32
+    shapes: Sequence[tuple[int, int]]
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where each of them starts."""
+        return list(accumulate((inputs * outputs for inputs, outputs in self.shapes), initial=0))
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def __iter__(self) -> Iterator[F32]:
+        return (self.matrix(place) for place in range(len(self)))
+
+    def matrix(self, place: int) -> F32:
+        """One of them, `[inputs, outputs]`."""
+        return self.weights[self.starts[place] : self.starts[place + 1]].reshape(self.shapes[place])
+
+
+@frozen(eq=False)
+class DrawnNetworks:
+    """Networks that were drawn together, as lists of what their layers are made of.
+
+    A node has some dozen of them, and the kernel wants them as lists: each becomes an object where somebody
+    asks for it.
+
+    Attributes:
+        depths: number of matrices of each network.
+        matrices: all matrices, network by network.
+        functions: activations of all hidden layers, network by network.
+        scales: their factors, `[hidden layers] f32`.
+        limit: what hidden layers are clipped to.
+    """
+
+    depths: Sequence[int]
+    matrices: Matrices
+    functions: Sequence[Callable[[F32], F32]]
+    scales: F32
+    limit: np.float32
+
+    def __len__(self) -> int:
+        return len(self.depths)
+
+    def __iter__(self) -> Iterator[Network]:
+        return (self.network(place) for place in range(len(self)))
+
+    @cached_property
+    def first_matrices(self) -> list[int]:
+        """The place of each network's first matrix; that of its first hidden layer is by `place` smaller."""
+        return list(accumulate(self.depths, initial=0))
+
+    @cached_property
+    def scale_list(self) -> list[float]:
+        """The factors as plain numbers."""
+        numbers: list[float] = self.scales.tolist()
+        return numbers
+
+    def network(self, place: int) -> Network:
+        """One of them."""
+        matrix = self.first_matrices[place]
+        last = self.first_matrices[place + 1] - 1
+        hidden = tuple(
+            HiddenLayer(
+                self.matrices.matrix(layer + place), self.functions[layer], self.scales[layer], self.limit
+            )
+            for layer in range(matrix - place, last - place)
+        )
+        return Network(hidden, self.matrices.matrix(last))
+
+
 def draw_matrices(
     shapes: Sequence[tuple[int, int]],
     initializers: Sequence[Initializer],
     stream: Stream,
     densities: Sequence[float] | None = None,
     masks: Stream | None = None,
-) -> list[F32]:
-    """Matrices of the given shapes, each drawn by its own initialiser from a stream of its own.
-
-    They lie one behind the other in memory. Those of the built-in initialisers are drawn by the kernel in one
-    call, which gives what asking each of them would give.
+) -> Matrices:
+    """Matrices of the given shapes, each drawn by its own initialiser, whatever the others are.
 
     Args:
         shapes: inputs and outputs of each matrix.
-        initializers: one for each matrix.
-        stream: matrix number m is drawn from `stream / m`.
+        initializers: one for each matrix. A built-in one draws matrix number m from block m of `stream`, all
+            of them in one call of the kernel; one from elsewhere draws it from `stream / m`.
+        stream: the stream of these matrices.
         densities: the probability that a weight is kept, for each matrix; what is kept is divided by it.
-        masks: which weights are kept is drawn from block m of this stream.
+        masks: which weights of matrix number m are kept is drawn from block m of this stream.
     """
-    sizes = [inputs * outputs for inputs, outputs in shapes]
-    ends = list(accumulate(sizes))
-    weights = np.empty(ends[-1] if ends else 0, dtype=np.float32)
-    matrices = [
-        weights[end - size : end].reshape(shape) for shape, size, end in zip(shapes, sizes, ends, strict=True)
-    ]
-    numbers: list[int | None] = []
-    for place, (matrix, rule) in enumerate(zip(matrices, initializers, strict=True)):
-        if isinstance(rule, RuleInitializer):
-            numbers.append(rule.number)
-        else:
-            numbers.append(None)
-            matrix[:] = rule.draw(matrix.shape, stream / place)
+    size = sum(inputs * outputs for inputs, outputs in shapes)
+    matrices = Matrices(np.empty(size, dtype=np.float32), shapes)
+    numbers = [rule.number if type(rule) is RuleInitializer else None for rule in initializers]
+    if None in numbers:
+        for place, (number, rule) in enumerate(zip(numbers, initializers, strict=True)):
+            if number is None:
+                matrices.matrix(place)[:] = rule.draw(shapes[place], stream / place)
     mask_key = masks.key if masks is not None else 0
-    _kernel.draw_matrices(weights, shapes, numbers, stream.keys(len(shapes)), densities, mask_key)
+    _kernel.draw_matrices(matrices.weights, shapes, numbers, stream.key, densities, mask_key)
     return matrices
 
 
 def draw_networks(
     ends: Sequence[tuple[int, int]], rule: NetworkRule, parts: Parts, stream: Stream
-) -> list[Network]:
+) -> DrawnNetworks:
     """Networks that share nothing but their stream.
 
     Args:
@@ -152,27 +225,24 @@ def draw_networks(
         stream: the stream of these networks.
     """
     depths = rule.draw_depths(len(ends), stream / "depths")
-    inner = (rule.width, rule.width)
-    shapes = [
-        shape
-        for (inputs, outputs), depth in zip(ends, depths, strict=True)
-        for shape in [(inputs, rule.width), *[inner] * (depth - 2), (rule.width, outputs)]
-    ]
+    width = rule.width
+    shapes: list[tuple[int, int]] = []
+    for (inputs, outputs), depth in zip(ends, depths, strict=True):
+        shapes += ((inputs, width), *[(width, width)] * (depth - 2), (width, outputs))
     initializers = parts.draw_many("initialization_choices", len(shapes), stream / "initializers")
     densities = rule.draw_densities(len(shapes), stream / "densities")
-    weights = iter(
-        draw_matrices(shapes, initializers, stream / "weights", densities, stream / "masks"),
-    )
+    matrices = draw_matrices(shapes, initializers, stream / "weights", densities, stream / "masks")
     hidden = len(shapes) - len(ends)
     activations = parts.draw_many("activation_choices", hidden, stream / "activations")
-    scales = rule.draw_scales(hidden, stream / "scales")
-    layers = iter(zip(activations, scales, range(hidden), strict=True))
-    networks = []
-    for depth in depths:
-        stack = []
-        for _ in range(depth - 1):
-            activation, scale, number = next(layers)
-            function = activation.draw(stream / "activation" / number)
-            stack.append(HiddenLayer(next(weights), function, scale, rule.hidden_limit))
-        networks.append(Network(tuple(stack), next(weights)))
-    return networks
+    drawn = stream / "activation"
+    return DrawnNetworks(
+        depths=depths,
+        matrices=matrices,
+        functions=[
+            # A stream a layer would cost more than the layer, and only few activations draw anything.
+            activation.function if type(activation) is Fixed else activation.draw(drawn / layer)
+            for layer, activation in enumerate(activations)
+        ],
+        scales=rule.draw_scales(hidden, stream / "scales"),
+        limit=rule.hidden_limit,
+    )

@@ -255,7 +255,8 @@ def _draw_range(value: tuple[Any, ...], count: int, stream: Stream) -> list[int]
     low, high = value
     if _integers(value):
         return [low + (word * (high - low + 1) >> WORD_BITS) for word in stream.words(count)]
-    return [_inside(low + (high - low) * uniform, value) for uniform in _uniforms(count, stream)]
+    width = high - low
+    return [min(float(low + width * uniform), float(high)) for uniform in _uniforms(count, stream)]
 
 
 def _draw_log_range(value: tuple[Any, ...], count: int, stream: Stream) -> list[int] | list[float]:

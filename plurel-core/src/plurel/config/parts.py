@@ -62,7 +62,9 @@ class Parts:
         if not isinstance(value, Choices):
             return [value] * count
         if choice in self._kinds:
-            return [self._build(choice, value, place)[1] for place in value.draw_indices(count, stream)]
+            places = value.draw_indices(count, stream)
+            built = {place: self._build(choice, value, place)[1] for place in set(places)}
+            return [built[place] for place in places]
         return value.draw_many(count, stream)
 
     def draw_entry(self, choice: str, stream: Stream) -> tuple[Entry, Any]:

@@ -79,6 +79,14 @@ impl Words {
         1.0 / (1.0 + exp(y - x))
     }
 
+    /// A sine of the prior's: amplitude normal, frequency log-uniform in 0.1..10, phase uniform in a turn.
+    pub fn sine(&mut self) -> [f32; 3] {
+        let amplitude = self.normal();
+        let frequency = exp(core::f64::consts::LN_10 * (2.0 * self.uniform() - 1.0));
+        let phase = core::f64::consts::TAU * self.uniform();
+        [amplitude as f32, frequency as f32, phase as f32]
+    }
+
     /// Puts a slice into random order (Fisher and Yates).
     pub fn shuffle<T>(&mut self, values: &mut [T]) {
         for last in (1..values.len()).rev() {

@@ -8,6 +8,7 @@ use crate::description::Description;
 use crate::error::Error;
 use crate::lanes::{LANES, Lanes, panel};
 use crate::network::{Matrix, Network, Scratch};
+use crate::panel::FEW;
 use crate::vector::Path;
 
 /// The values of one input, a row each.
@@ -35,7 +36,13 @@ enum Kind {
     Number(Network),
     /// A number whose network gives the same for all numbers.
     Constant(Matrix),
-    Label {
+    /// Few labels: a table by dimension, `[dim, FEW]`.
+    FewLabels {
+        table: Matrix,
+        labels: usize,
+    },
+    /// A table by label, `[labels, dim]`.
+    Labels {
         table: Matrix,
         labels: usize,
     },
@@ -120,7 +127,7 @@ impl Encoders {
             if column.rows() != rows {
                 return Err(Error(format!("input {place} has {} rows, {rows} are wanted", column.rows())));
             }
-            if matches!(encoder.kind, Kind::Label { .. }) != matches!(column, Column::Labels(_)) {
+            if encoder.is_of_labels() != matches!(column, Column::Labels(_)) {
                 return Err(Error(format!("input {place} is of the wrong kind")));
             }
         }
@@ -191,7 +198,20 @@ impl Encoder {
         let mut own = Vec::new();
         let network = of_dim(Network::read(description, dim, &mut own, |last, _| Ok(last.to_vec()))?)?;
         let table = weighted(&network.rows(path, &own, embeddings, dim));
-        Ok(Encoder { kind: Kind::Label { table: Matrix::stored(&table, labels, buffer), labels }, limit })
+        if labels > FEW {
+            return Ok(Encoder { kind: Kind::Labels { table: Matrix::stored(&table, labels, buffer), labels }, limit });
+        }
+        let mut by_dimension = vec![0.0; dim * FEW];
+        for (label, vector) in table.chunks_exact(dim).enumerate() {
+            for (column, value) in by_dimension.chunks_exact_mut(FEW).zip(vector) {
+                column[label] = *value;
+            }
+        }
+        Ok(Encoder { kind: Kind::FewLabels { table: Matrix::stored(&by_dimension, dim, buffer), labels }, limit })
+    }
+
+    fn is_of_labels(&self) -> bool {
+        matches!(self.kind, Kind::FewLabels { .. } | Kind::Labels { .. })
     }
 
     /// Its vectors of a micro-block, before the cut.
@@ -205,25 +225,30 @@ impl Encoder {
         networks: &'a mut Scratch,
     ) -> &'a [Lanes] {
         match (&self.kind, column) {
-            (Kind::Label { table, labels }, Column::Labels(values)) => {
+            (Kind::FewLabels { table, labels }, Column::Labels(values)) => {
                 let mut places = [0; LANES];
                 for (place, label) in places.iter_mut().zip(&values[start..]) {
-                    *place = (*label).clamp(0, *labels as i64 - 1) as usize;
+                    *place = (*label).clamp(0, *labels as i64 - 1) as u32;
                 }
                 path.look_up(table.of(buffer), &places, encoding);
                 encoding
             }
-            (Kind::Number(network), column) => networks.run(path, network, buffer, &[numbers(column, start)]),
-            (Kind::Constant(vector), column) => {
-                let Lanes(values) = numbers(column, start);
-                for (lanes, constant) in encoding.iter_mut().zip(vector.of(buffer)) {
-                    for (lane, value) in lanes.0.iter_mut().zip(values) {
-                        *lane = if value.is_nan() { value } else { *constant };
-                    }
+            (Kind::Labels { table, labels }, Column::Labels(values)) => {
+                let mut rows = [0; LANES];
+                for (row, label) in rows.iter_mut().zip(&values[start..]) {
+                    *row = (*label).clamp(0, *labels as i64 - 1);
                 }
+                path.gather(table.of(buffer), &rows, 0.0, encoding);
                 encoding
             }
-            (Kind::Label { .. }, Column::Numbers(_)) => unreachable!("the kinds of columns were checked"),
+            (Kind::Number(network), column) => networks.run(path, network, buffer, &[numbers(column, start)]),
+            (Kind::Constant(vector), column) => {
+                path.repeat(vector.of(buffer), &numbers(column, start), encoding);
+                encoding
+            }
+            (Kind::FewLabels { .. } | Kind::Labels { .. }, Column::Numbers(_)) => {
+                unreachable!("the kinds of columns were checked")
+            }
         }
     }
 }

@@ -59,13 +59,13 @@ impl Scratch {
         let mut input = Some(input);
         for Hidden { matrix, activation, range } in &network.hidden {
             let out = &mut next[..matrix.outputs];
-            path.linear(matrix.of(buffer), input.take().unwrap_or(&now[..matrix.inputs]), out);
+            path.linear(matrix.of(buffer), input.take().unwrap_or_else(|| &now[..matrix.inputs]), out);
             path.activate(activation, *range, out);
             core::mem::swap(now, next);
         }
         let last = network.last;
         let out = &mut next[..last.outputs];
-        path.linear(last.of(buffer), input.unwrap_or(&now[..last.inputs]), out);
+        path.linear(last.of(buffer), input.unwrap_or_else(|| &now[..last.inputs]), out);
         out
     }
 }

@@ -125,7 +125,7 @@ impl Node {
         self.check(block, &values)?;
         let dim = self.encoders.dim();
         let mut work = Workspace::new(dim, self.encoders.width().max(self.decoder.width()));
-        let mut words = vec![0; LANES * dim / 2];
+        let mut halves = vec![[0; LANES]; dim];
         for start in (0..block.rows).step_by(LANES) {
             let rows = start..block.rows.min(start + LANES);
             self.encoders.join(path, block.inputs, start, &mut work);
@@ -135,7 +135,7 @@ impl Node {
             self.encoders.finish(path, &mut work);
             // A generator begins at place 1 of its counter, with four words a place and two draws a word.
             let place = 1 + (start * dim / 8) as u64;
-            path.add_noise(&self.knots, block.key, block.number, place, &mut words, &mut work.state);
+            path.add_noise(&self.knots, block.key, block.number, place, &mut halves, &mut work.state);
             let decoded = work.networks.run(path, &self.decoder, &self.buffer, &work.state);
             match &mut values {
                 Values::Labels(labels) => path.argmax(decoded, &mut labels[rows]),

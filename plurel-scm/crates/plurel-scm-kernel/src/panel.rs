@@ -62,13 +62,25 @@ pub(crate) fn linear_16_by_4(weights: &[f32], x: &[Lanes], y: &mut [Lanes]) {
     linear::<16, 4>(weights, x, y);
 }
 
-/// Vectors of labels: row `label` of a table `[labels, panel.len()]`.
+/// Numbers that one vector of 16 holds: as many labels are looked up by a permutation where the machine has one.
+pub const FEW: usize = 16;
+
+/// Vectors of few labels, from a table by dimension, `[panel.len(), FEW]`.
 #[inline(always)]
-pub(crate) fn look_up(table: &[f32], labels: &[usize; LANES], panel: &mut [Lanes]) {
-    let dim = panel.len();
-    for (lane, label) in labels.iter().enumerate() {
-        for (lanes, value) in panel.iter_mut().zip(&table[label * dim..][..dim]) {
-            lanes.0[lane] = *value;
+pub(crate) fn look_up(table: &[f32], labels: &[u32; LANES], panel: &mut [Lanes]) {
+    for (lanes, column) in panel.iter_mut().zip(table.as_chunks::<FEW>().0) {
+        for (lane, label) in lanes.0.iter_mut().zip(labels) {
+            *lane = column[*label as usize % FEW];
+        }
+    }
+}
+
+/// One vector for all rows, but NaN where the row's number is.
+#[inline(always)]
+pub(crate) fn repeat(vector: &[f32], numbers: &Lanes, panel: &mut [Lanes]) {
+    for (lanes, constant) in panel.iter_mut().zip(vector) {
+        for (lane, number) in lanes.0.iter_mut().zip(numbers.0) {
+            *lane = if number.is_nan() { number } else { *constant };
         }
     }
 }
@@ -125,7 +137,8 @@ pub(crate) fn join(
         Aggregation::Product => fold(state, encoding, |state, x| state * cut(x)),
         Aggregation::Max => fold(state, encoding, |state, x| {
             let x = cut(x);
-            if x > state || x.is_nan() { x } else { state }
+            let keeps = (state > x || state.is_nan()) && !x.is_nan();
+            if keeps { state } else { x }
         }),
         Aggregation::LogSumExp => {
             for ((state, total), x) in state.iter_mut().zip(total).zip(encoding) {
@@ -159,31 +172,64 @@ pub(crate) fn finish(aggregation: Aggregation, state: &mut [Lanes], total: &[Lan
     }
 }
 
-/// Adds Beta noise to the first rows of a state, `words.len() * 2 / state.len()` of them.
+/// The half words of a micro-block, by dimension and then by row, as a stream hands them out by row.
+///
+/// `place` is where in the stream's block the first four words stand.
+#[inline(always)]
+fn draw_halves(key: Key, block: u64, place: u64, halves: &mut [[u32; LANES]]) {
+    let mut place = place;
+    let mut eight = || {
+        let words = words_at(key, [place, 0, 0, block]);
+        place += 1;
+        words.map(|word| [word as u32, (word >> 32) as u32])
+    };
+    let dim = halves.len();
+    if dim.is_multiple_of(8) {
+        for lane in 0..LANES {
+            for dimensions in halves.as_chunks_mut::<8>().0 {
+                for (halves, half) in dimensions.iter_mut().zip(eight().as_flattened()) {
+                    halves[lane] = *half;
+                }
+            }
+        }
+        return;
+    }
+    let (mut lane, mut dimension) = (0, 0);
+    for _ in 0..LANES * dim / 8 {
+        for half in eight().as_flattened() {
+            halves[dimension][lane] = *half;
+            dimension += 1;
+            if dimension == dim {
+                (dimension, lane) = (0, lane + 1);
+            }
+        }
+    }
+}
+
+/// Adds Beta noise to a state.
 ///
 /// A draw is one half word: its upper 12 bits choose one of the cells between the knots, the others a place in it.
-/// `place` is where in the stream's block the first four words stand.
+/// `place` is where in the stream's block the first four words stand; `halves` is room for as many as the state has.
 #[inline(always)]
 pub(crate) fn add_noise(
     knots: &[f32; KNOTS + 1],
     key: Key,
     block: u64,
     place: u64,
-    words: &mut [u64],
+    halves: &mut [[u32; LANES]],
     state: &mut [Lanes],
 ) {
-    for (made, place) in words.chunks_mut(4).zip(place..) {
-        made.copy_from_slice(&words_at(key, [place, 0, 0, block])[..made.len()]);
-    }
-    let dim = state.len();
-    for lane in 0..words.len() * 2 / dim {
-        for (place, lanes) in state.iter_mut().enumerate() {
-            let half = lane * dim + place;
-            let word = (words[half / 2] >> (32 * (half % 2))) as u32;
-            let cell = (word >> FRACTION_BITS) as usize;
-            let fraction = (word & ((1 << FRACTION_BITS) - 1)) as f32 * FRACTION;
-            let (low, high) = (knots[cell], knots[cell + 1]);
-            lanes.0[lane] += fraction.mul_add(high - low, low);
+    draw_halves(key, block, place, halves);
+    for (halves, state) in halves.iter().zip(state) {
+        let mut ends = [[0.0f32; 2]; LANES];
+        for (ends, half) in ends.iter_mut().zip(halves) {
+            let cell = (half >> FRACTION_BITS) as usize;
+            ends.copy_from_slice(&knots[cell..cell + 2]);
+        }
+        for lane in 0..LANES {
+            let fraction = (halves[lane] & ((1 << FRACTION_BITS) - 1)) as i32 as f32 * FRACTION;
+            let [low, high] = ends[lane];
+            state.0[lane] += fraction.mul_add(high - low, low);
         }
     }
 }

@@ -17,7 +17,7 @@ fn multiply(left: u64, right: u64) -> (u64, u64) {
 }
 
 /// The four words that stand at a place of the counter.
-#[inline]
+#[inline(always)]
 pub fn words_at(key: Key, counter: [u64; 4]) -> [u64; 4] {
     let (mut key, mut words) = (key, counter);
     for round in 0..ROUNDS {
@@ -58,6 +58,7 @@ impl Words {
         words
     }
 
+    #[inline(always)]
     fn four(&mut self) -> [u64; 4] {
         self.place += 1;
         words_at(self.key, [self.place, 0, 0, self.block])
@@ -75,6 +76,7 @@ impl Words {
     }
 
     /// Fills a slice with the next words.
+    #[inline(always)]
     pub fn fill(&mut self, out: &mut [u64]) {
         let left = (4 - self.used).min(out.len());
         let (first, rest) = out.split_at_mut(left);

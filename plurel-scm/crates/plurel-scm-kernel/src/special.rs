@@ -14,30 +14,10 @@ pub use libm::{cos, exp, log, log1p, pow, sin, sqrt, tan};
 #[inline]
 pub fn normal_quantile(probability: f64) -> f64 {
     let centred = probability - 0.5;
-    if centred.abs() <= CENTRAL { central_quantile(centred) } else { tail_quantile(probability, centred) }
-}
-
-/// Up to this distance from a half the central approximation holds.
-pub const CENTRAL: f64 = 0.425;
-
-#[inline(always)]
-fn polynomial<const N: usize>(coefficients: &[f64; N], x: f64) -> f64 {
-    let mut sum = coefficients[N - 1];
-    for coefficient in coefficients[..N - 1].iter().rev() {
-        sum = sum * x + coefficient;
+    if centred.abs() <= CENTRAL {
+        let r = CENTRAL * CENTRAL - centred * centred;
+        return centred * polynomial(&A, r) / polynomial(&B, r);
     }
-    sum
-}
-
-/// The quantile of `0.5 + centred` where `|centred| <= CENTRAL`; free of branches.
-#[inline(always)]
-pub fn central_quantile(centred: f64) -> f64 {
-    let r = CENTRAL * CENTRAL - centred * centred;
-    centred * polynomial(&A, r) / polynomial(&B, r)
-}
-
-/// The quantile outside of the central region, where `centred` is `probability - 0.5`.
-pub fn tail_quantile(probability: f64, centred: f64) -> f64 {
     let tail = if centred < 0.0 { probability } else { 1.0 - probability };
     let r = sqrt(-log(tail));
     let quantile = if r <= 5.0 {
@@ -46,6 +26,18 @@ pub fn tail_quantile(probability: f64, centred: f64) -> f64 {
         polynomial(&E, r - 5.0) / polynomial(&F, r - 5.0)
     };
     if centred < 0.0 { -quantile } else { quantile }
+}
+
+/// Up to this distance from a half the central approximation holds.
+const CENTRAL: f64 = 0.425;
+
+#[inline(always)]
+fn polynomial<const N: usize>(coefficients: &[f64; N], x: f64) -> f64 {
+    let mut sum = coefficients[N - 1];
+    for coefficient in coefficients[..N - 1].iter().rev() {
+        sum = sum * x + coefficient;
+    }
+    sum
 }
 
 /// The exponential of a number that is not above 0, to about 1e-14 relative; below -700 that of -700.

@@ -1,8 +1,8 @@
 //! The instances of what is done to panels, one for each set of instructions, and the choice among them.
 //!
 //! All instances compile the same bodies (`panel`): each lane is computed by the same IEEE operations in the same order,
-//! so they differ in speed alone. This is the only module with `unsafe`: calling a function that was compiled for
-//! instructions beyond the baseline.
+//! so they differ in speed alone. This is the only module with `unsafe`: it calls functions that were compiled for
+//! instructions beyond the baseline, and one of them uses such an instruction by name.
 
 #![allow(unsafe_code)]
 
@@ -10,8 +10,9 @@ use crate::activation::{Activation, Range};
 use crate::aggregation::Aggregation;
 use crate::error::Error;
 use crate::lanes::{LANES, Lanes};
+use crate::matrices::Initializer;
 use crate::panel::KNOTS;
-use crate::philox::Key;
+use crate::philox::{Key, Words};
 
 /// The environment variable that forces an instance.
 pub const VARIABLE: &str = "PLUREL_KERNEL";
@@ -91,6 +92,30 @@ impl Path {
     }
 }
 
+/// What AVX-512 has an instruction for that no loop becomes.
+#[cfg(target_arch = "x86_64")]
+mod permuted {
+    use super::{LANES, Lanes};
+    use crate::panel::FEW;
+    use std::arch::x86_64::{_mm512_loadu_ps, _mm512_loadu_si512, _mm512_permutexvar_ps, _mm512_storeu_ps};
+
+    /// `panel::look_up`, 16 rows an instruction.
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn look_up(table: &[f32], labels: &[u32; LANES], panel: &mut [Lanes]) {
+        // SAFETY: each pointer is that of an array of 16 numbers of 32 bits, which is what is read or written.
+        let load = |labels: &[u32; FEW]| unsafe { _mm512_loadu_si512(labels.as_ptr().cast()) };
+        let labels: [_; LANES / FEW] = std::array::from_fn(|part| load(&labels.as_chunks().0[part]));
+        for (lanes, column) in panel.iter_mut().zip(table.as_chunks::<FEW>().0) {
+            // SAFETY: as above.
+            let column = unsafe { _mm512_loadu_ps(column.as_ptr()) };
+            for (lanes, labels) in lanes.0.as_chunks_mut::<FEW>().0.iter_mut().zip(labels) {
+                // SAFETY: as above.
+                unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), _mm512_permutexvar_ps(labels, column)) };
+            }
+        }
+    }
+}
+
 /// Declares what is done to panels: its instances, and a method of `Path` that calls the right one.
 macro_rules! operations {
     ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $kind:ty),* $(,)?);)*) => {
@@ -98,8 +123,10 @@ macro_rules! operations {
         mod avx512 {
             use super::*;
             mod body {
+                pub(super) use crate::matrices::{draw_matrix, mask_matrix};
                 pub(super) use crate::panel::*;
                 pub(super) use crate::panel::linear_64_by_4 as linear;
+                pub(super) use crate::vector::permuted::look_up;
             }
             $(#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi2")]
             pub(super) fn $name($($argument: $kind),*) {
@@ -111,6 +138,7 @@ macro_rules! operations {
         mod avx2 {
             use super::*;
             mod body {
+                pub(super) use crate::matrices::{draw_matrix, mask_matrix};
                 pub(super) use crate::panel::*;
                 pub(super) use crate::panel::linear_16_by_4 as linear;
             }
@@ -124,6 +152,7 @@ macro_rules! operations {
         mod plain {
             use super::*;
             mod body {
+                pub(super) use crate::matrices::{draw_matrix, mask_matrix};
                 pub(super) use crate::panel::*;
                 pub(super) use crate::panel::linear_16_by_4 as linear;
             }
@@ -156,8 +185,10 @@ operations! {
     fn linear(weights: &[f32], x: &[Lanes], y: &mut [Lanes]);
     /// A hidden layer's function, scale and cut.
     fn activate(activation: &Activation, range: Range, panel: &mut [Lanes]);
-    /// Vectors of labels, from a table `[labels, panel.len()]`.
-    fn look_up(table: &[f32], labels: &[usize; LANES], panel: &mut [Lanes]);
+    /// Vectors of few labels, from a table by dimension, `[panel.len(), FEW]`.
+    fn look_up(table: &[f32], labels: &[u32; LANES], panel: &mut [Lanes]);
+    /// One vector for all rows, but NaN where the row's number is.
+    fn repeat(vector: &[f32], numbers: &Lanes, panel: &mut [Lanes]);
     /// The rows of a table `[.., panel.len()]`, `absent` where there is none.
     fn gather(table: &[f32], rows: &[i64], absent: f32, panel: &mut [Lanes]);
     /// The first rows of a panel, row by row.
@@ -179,9 +210,13 @@ operations! {
         key: Key,
         block: u64,
         place: u64,
-        words: &mut [u64],
+        halves: &mut [[u32; LANES]],
         state: &mut [Lanes],
     );
+    /// Draws one matrix.
+    fn draw_matrix(initializer: Initializer, inputs: usize, outputs: usize, words: &mut Words, out: &mut [f32]);
+    /// Keeps each weight with a probability and divides what is kept by it.
+    fn mask_matrix(density: f64, words: &mut Words, out: &mut [f32]);
     /// The label with the largest score.
     fn argmax(scores: &[Lanes], labels: &mut [i64]);
 }

@@ -29,6 +29,11 @@ fn numbers() -> Vec<f32> {
         .collect()
 }
 
+/// The inputs of a `described` node.
+fn inputs<'a>(numbers: &'a [f32], labels: &'a [i64]) -> [Column<'a>; 4] {
+    [Column::Numbers(numbers), Column::Labels(labels), Column::Numbers(numbers), Column::Labels(labels)]
+}
+
 /// The bits of a node's values.
 fn bits(path: Path, draft: &Draft, dim: usize, parents: usize) -> Vec<u64> {
     let node = Node::new(path, draft.description(), &knots(dim)).expect("a node");
@@ -38,7 +43,7 @@ fn bits(path: Path, draft: &Draft, dim: usize, parents: usize) -> Vec<u64> {
     let rows: Vec<i64> = (0..ROWS).map(|row| (row * 7 % (PARENT_ROWS + 1)) as i64 - 1).collect();
     let block = Block {
         rows: ROWS,
-        inputs: &[Column::Numbers(&numbers), Column::Labels(&labels), Column::Numbers(&numbers)],
+        inputs: &inputs(&numbers, &labels),
         parents: &vec![ParentRows { table: &table, rows: &rows }; parents],
         key: KEY,
         number: 2,
@@ -54,8 +59,8 @@ fn bits(path: Path, draft: &Draft, dim: usize, parents: usize) -> Vec<u64> {
 }
 
 fn described(dim: usize, aggregation: usize, activations: &[usize], labels: usize, seed: u64) -> Draft {
-    let mut it = Draft::new(dim, aggregation, 3, seed);
-    for kind in [0, 5, 0] {
+    let mut it = Draft::new(dim, aggregation, 4, seed);
+    for kind in [0, 5, 0, 20] {
         let weight = it.uniform(-2.0, 2.0);
         it.encoder(kind, weight, dim, activations);
     }
@@ -92,24 +97,40 @@ fn every_aggregation_and_width_gives_the_same_bits_on_every_path() {
 }
 
 #[test]
+fn hidden_layers_may_be_narrower_than_encodings() {
+    let mut it = Draft::new(8, 0, 4, 0);
+    for labels in [0, 5, 0, 20] {
+        it.words.push(labels as u32);
+        it.scalars.extend([1.0, 1e4]);
+        it.embeddings(labels, 8);
+        it.network(if labels == 0 { 1 } else { 8 }, 3, &[5, 5], 8);
+    }
+    it.words.push(0);
+    it.network(8, 2, &[1], 1);
+    let found: Vec<_> = Path::available().into_iter().map(|path| bits(path, &it, 8, 1)).collect();
+    assert!(found.iter().all(|bits| *bits == found[0]));
+}
+
+#[test]
 fn rows_do_not_depend_on_their_block_mates() {
     let draft = described(8, 3, &[1, 22], 0, 1);
     let path = Path::available()[0];
     let encoders = Encoders::read(path, &mut draft.description()).expect("encoders");
     let (numbers, labels) = (numbers(), vec![3; ROWS]);
-    let table = |from: usize| {
-        let columns =
-            [Column::Numbers(&numbers[from..]), Column::Labels(&labels[from..]), Column::Numbers(&numbers[from..])];
-        encoders.table(path, &columns, ROWS - from).expect("a table")
-    };
+    let table =
+        |from: usize| encoders.table(path, &inputs(&numbers[from..], &labels[from..]), ROWS - from).expect("a table");
     let (whole, part) = (table(0), table(37));
     let of = |table: &[f32]| table.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     assert_eq!(of(&whole[37 * 8..]), of(&part));
 }
 
+fn number_of(name: &str) -> usize {
+    Activation::NAMES.iter().position(|known| *known == name).expect("the name of a function")
+}
+
 #[test]
 fn a_linear_node_is_its_sum_of_products() {
-    let identity = Activation::NAMES.iter().position(|name| *name == "identity").expect("the name of a function");
+    let identity = number_of("identity");
     let mut it = Draft::new(2, 0, 1, 0);
     it.words.extend([0, 1, 2, identity as u32, 2, 0, 1, 2, identity as u32, 1]);
     let (encoder, decoder) = ([1.0, 2.0, 1.0, 0.0, 0.5, 1.0], [1.0, 0.0, 0.0, 1.0, 1.0, 10.0]);
@@ -125,8 +146,26 @@ fn a_linear_node_is_its_sum_of_products() {
 }
 
 #[test]
+fn a_sum_of_sines_is_what_its_scalars_say() {
+    let (identity, sines) = (number_of("identity"), Activation::NAMES.len() + 2);
+    let mut it = Draft::new(1, 0, 1, 0);
+    it.words.extend([0, 1, 1, sines as u32, 1, 0, 1, 1, identity as u32, 1]);
+    it.weights.extend([1.0; 4]);
+    it.scalars.extend([1.0, 1e4, 0.5, 1e6, 2.0, 3.0, 0.25, -1.0, 0.5, 1.0, 1.0, 1e6]);
+    let path = Path::available()[0];
+    let node = Node::new(path, it.description(), &vec![0.0; 4097]).expect("a node");
+    let (numbers, mut found) = ([0.3, -1.7, 250.0], [0.0; 3]);
+    let block = Block { rows: 3, inputs: &[Column::Numbers(&numbers)], parents: &[], key: KEY, number: 0 };
+    node.compute(path, &block, Values::Numbers(&mut found)).expect("a block");
+    for (x, found) in numbers.map(f64::from).into_iter().zip(found) {
+        let wanted = 0.5 * (2.0 * (3.0 * x + 0.25).sin() - (0.5 * x + 1.0).sin());
+        assert!((f64::from(found) - wanted).abs() < 1e-4, "{x}: {found}, not {wanted}");
+    }
+}
+
+#[test]
 fn noise_is_that_of_the_stream() {
-    let identity = Activation::NAMES.iter().position(|name| *name == "identity").expect("the name of a function");
+    let identity = number_of("identity");
     let mut it = Draft::new(1, 0, 1, 0);
     it.words.extend([0, 1, 1, identity as u32, 1, 0, 1, 1, identity as u32, 1]);
     it.weights.extend([0.0, 1.0, 1.0, 1.0]);
@@ -165,17 +204,17 @@ fn what_does_not_fit_is_refused() {
     assert!(refusal(Description { words: &words, ..whole }, &knots(4)).contains("1 words, 0 scalars"));
     let node = Node::new(path, it.description(), &knots(4)).expect("a node");
     let numbers = numbers();
-    let inputs = [Column::Numbers(&numbers), Column::Labels(&[0; ROWS]), Column::Numbers(&numbers)];
+    let inputs = inputs(&numbers, &[0; ROWS]);
     let refusal = |block: Block<'_>, room: usize| {
         node.compute(path, &block, Values::Numbers(&mut vec![0.0; room])).unwrap_err().0
     };
     let block = Block { rows: ROWS, inputs: &inputs, parents: &[], key: KEY, number: 0 };
-    assert!(refusal(Block { inputs: &inputs[..2], ..block }, ROWS).contains("3 inputs are wanted, got 2"));
+    assert!(refusal(Block { inputs: &inputs[..2], ..block }, ROWS).contains("4 inputs are wanted, got 2"));
     assert!(refusal(Block { rows: 7, ..block }, 7).contains("has 150 rows, 7 are wanted"));
     assert!(refusal(block, 3).contains("room for 3 values"));
     let parents = [ParentRows { table: &[0.0; 8], rows: &[2; ROWS] }];
     assert!(refusal(Block { parents: &parents, ..block }, ROWS).contains("no row 2, only 2 rows"));
-    let swapped = [inputs[1], inputs[0], inputs[2]];
+    let swapped = [inputs[1], inputs[0], inputs[2], inputs[3]];
     assert!(refusal(Block { inputs: &swapped, ..block }, ROWS).contains("input 0 is of the wrong kind"));
 }
 

@@ -1,9 +1,10 @@
 //! Draws as numpy arrays: the arguments are a stream's key, the number of a block, and how many.
 
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadwriteArray1};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray1};
 use plurel_scm_kernel::matrices::{Initializer, mask};
 use plurel_scm_kernel::philox::{Key, Words};
 use plurel_scm_kernel::series::Series;
+use plurel_scm_kernel::vector::Path;
 use plurel_scm_kernel::{draws, quantiles, special};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -87,6 +88,16 @@ pub fn shares(py: Python<'_>, key: u128, block: u64, count: usize) -> Bound<'_, 
     py.detach(|| Words::new(halves(key), block).shares(count)).into_pyarray(py)
 }
 
+/// Amplitude, frequency and phase of sines, a row each.
+#[pyfunction]
+pub fn sines(py: Python<'_>, key: u128, block: u64, count: usize) -> PyResult<Bound<'_, PyArray2<f32>>> {
+    let values = py.detach(|| {
+        let mut words = Words::new(halves(key), block);
+        (0..count).flat_map(|_| words.sine()).collect::<Vec<f32>>()
+    });
+    values.into_pyarray(py).reshape([count, 3])
+}
+
 /// Exponentials.
 #[pyfunction]
 pub fn exp<'py>(py: Python<'py>, values: PyReadonlyArray1<'py, f64>) -> Bound<'py, PyArray1<f64>> {
@@ -103,6 +114,10 @@ pub fn signed_log<'py>(py: Python<'py>, values: PyReadonlyArray1<'py, f64>) -> B
 #[pyfunction]
 pub fn beta_quantiles(py: Python<'_>, alpha: f64, beta: f64) -> Bound<'_, PyArray1<f64>> {
     py.detach(|| quantiles::beta_quantiles(alpha, beta)).into_pyarray(py)
+}
+
+fn chosen() -> PyResult<Path> {
+    Path::chosen().map_err(|error| PyValueError::new_err(error.0))
 }
 
 fn known(initializer: usize) -> PyResult<Initializer> {
@@ -122,12 +137,12 @@ pub fn weights(
     inputs: usize,
     outputs: usize,
 ) -> PyResult<Bound<'_, PyArray1<f32>>> {
-    let initializer = known(initializer)?;
+    let (initializer, path) = (known(initializer)?, chosen()?);
     let values = py.detach(|| {
         let mut words = Words::new(halves(key), 0);
         let mut values = vec![0.0; count * inputs * outputs];
         for matrix in values.chunks_mut((inputs * outputs).max(1)) {
-            initializer.draw(inputs, outputs, &mut words, matrix);
+            initializer.draw(path, inputs, outputs, &mut words, matrix);
         }
         values
     });
@@ -136,29 +151,29 @@ pub fn weights(
 
 /// Fills `out` with matrices of the given shapes, one behind the other.
 ///
-/// Matrix number m is drawn from the m-th of `keys` by its initialiser; where that is None it is left as it is. With
+/// Matrix number m is drawn from block m of `key` by its initialiser; where that is None it is left as it is. With
 /// densities it is masked by the words of block m of `mask_key`.
 #[pyfunction]
-#[pyo3(signature = (out, shapes, initializers, keys, densities=None, mask_key=0))]
+#[pyo3(signature = (out, shapes, initializers, key, densities=None, mask_key=0))]
 pub fn draw_matrices(
     py: Python<'_>,
     mut out: PyReadwriteArray1<'_, f32>,
     shapes: Vec<(usize, usize)>,
     initializers: Vec<Option<usize>>,
-    keys: &[u8],
+    key: u128,
     densities: Option<Vec<f64>>,
     mask_key: u128,
 ) -> PyResult<()> {
     let initializers: Vec<Option<Initializer>> =
         initializers.into_iter().map(|number| number.map(known).transpose()).collect::<PyResult<_>>()?;
-    let (keys, odd) = keys.as_chunks::<16>();
-    let counts = [initializers.len(), keys.len(), densities.as_ref().map_or(shapes.len(), Vec::len)];
-    if counts != [shapes.len(); 3] || !odd.is_empty() {
+    let counts = [initializers.len(), densities.as_ref().map_or(shapes.len(), Vec::len)];
+    if counts != [shapes.len(); 2] {
         return Err(PyValueError::new_err(format!(
-            "{} matrices need as many initialisers, keys and densities, got {counts:?}",
+            "{} matrices need as many initialisers and densities, got {counts:?}",
             shapes.len()
         )));
     }
+    let path = chosen()?;
     let mut rest = out.as_slice_mut()?;
     let size: usize = shapes.iter().map(|(inputs, outputs)| inputs * outputs).sum();
     if rest.len() != size {
@@ -169,11 +184,11 @@ pub fn draw_matrices(
             let (matrix, others) = core::mem::take(&mut rest).split_at_mut(inputs * outputs);
             rest = others;
             if let Some(initializer) = initializers[place] {
-                let key = halves(u128::from_le_bytes(keys[place]));
-                initializer.draw(inputs, outputs, &mut Words::new(key, 0), matrix);
+                let mut words = Words::new(halves(key), place as u64);
+                initializer.draw(path, inputs, outputs, &mut words, matrix);
             }
             if let Some(densities) = &densities {
-                mask(densities[place], &mut Words::new(halves(mask_key), place as u64), matrix);
+                mask(path, densities[place], &mut Words::new(halves(mask_key), place as u64), matrix);
             }
         }
     });

@@ -15,7 +15,7 @@ mod _kernel {
     #[pymodule_export]
     use crate::draws::{
         below, beta, beta_quantiles, cauchy, draw_matrices, exp, normal, permutation, series, shares, signed_log,
-        uniform, weights, words,
+        sines, uniform, weights, words,
     };
     #[pymodule_export]
     use crate::node::{Encoders, Node, paths};

@@ -39,7 +39,7 @@ impl Draft {
         self.weights.extend(matrix);
     }
 
-    fn embeddings(&mut self, labels: usize, dim: usize) {
+    pub fn embeddings(&mut self, labels: usize, dim: usize) {
         let matrix = self.matrix(labels, dim);
         self.embeddings.extend(matrix);
     }
