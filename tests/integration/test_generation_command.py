@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -12,9 +13,11 @@ from pathlib import Path
 import attrs
 import pytest
 
-from plurel import Config
+from plurel import Choices, Config
 from plurel.cli import main
+from plurel.generation import batch
 from plurel.generation.batch import make, plan
+from plurel.generation.record import RECORD
 from plurel.places import held
 
 TINY = [
@@ -31,7 +34,7 @@ def generate(capsys, *arguments: object) -> tuple[int, str, str]:
 
 
 def stamps(out: Path) -> dict[Path, int]:
-    return {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    return {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != RECORD}
 
 
 def test_databases_are_made_once_and_a_second_run_adds_what_is_missing(tmp_path, capsys):
@@ -54,6 +57,78 @@ def test_databases_are_made_once_and_a_second_run_adds_what_is_missing(tmp_path,
     assert {path: stamp for path, stamp in stamps(out).items() if path in before and path != out} == {
         path: stamp for path, stamp in before.items() if path != out
     }
+
+
+def test_the_record_of_runs_says_what_made_which_bytes(tmp_path, capsys):
+    assert generate(capsys, "--out", tmp_path, "--num-dbs", 2)[0] == 0
+    first = (tmp_path / RECORD).read_text()
+    assert generate(capsys, "--out", tmp_path, "--num-dbs", 2)[0] == 0
+    assert (tmp_path / RECORD).read_text() == first
+    assert generate(capsys, "--out", tmp_path, "--num-dbs", 1, "--seed-offset", 5)[0] == 0
+    said = json.loads((tmp_path / RECORD).read_text())
+    assert {name: entry["seed"] for name, entry in said["databases"].items()} == {
+        "rel-synthetic-0": 0,
+        "rel-synthetic-1": 1,
+        "rel-synthetic-5": 5,
+    }
+    for name, entry in said["databases"].items():
+        origin = (tmp_path / name / "plurel.json").read_bytes()
+        assert entry["sha256"] == hashlib.sha256(origin).hexdigest()
+    assert Config.from_dict(said["config"]).database_params.num_tables_choices == Choices.constant(2)
+    assert said["contributions"]
+    assert said["computed_by"]["numpy"]
+    assert "failed" not in said
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"databases": []}', "\0"])
+def test_a_record_that_is_none_is_written_anew(tmp_path, capsys, content):
+    (tmp_path / RECORD).write_text(content)
+    assert generate(capsys, "--out", tmp_path)[0] == 0
+    assert list(json.loads((tmp_path / RECORD).read_text())["databases"]) == ["rel-synthetic-0"]
+
+
+def test_a_database_that_fails_is_named_with_its_seed_and_the_others_are_made(tmp_path, capsys, monkeypatch):
+    def fails(job, **_):
+        if job.seed in (1, 3):
+            raise ZeroDivisionError(f"nothing to divide by in {job.seed}")
+        return make(job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "make", fails)
+        code, words, said = generate(capsys, "--out", tmp_path, "--num-dbs", 4, "--json")
+    document = json.loads(words)
+    assert code == 1
+    assert [each["seed"] for each in document["databases"]] == [0, 2]
+    assert [each["seed"] for each in document["failed"]] == [1, 3]
+    assert "failed: rel-synthetic-1, seed 1: ZeroDivisionError: nothing to divide by in 1" in said
+    assert "error: 2 of 4 databases failed: rel-synthetic-1 (seed 1: " in said
+    assert set(json.loads((tmp_path / RECORD).read_text())["failed"]) == {
+        "rel-synthetic-1",
+        "rel-synthetic-3",
+    }
+    code, words, _ = generate(capsys, "--out", tmp_path, "--num-dbs", 4, "--json")
+    assert (code, [each["reused"] for each in json.loads(words)["databases"]]) == (
+        0,
+        [True, False, True, False],
+    )
+    assert "failed" not in json.loads((tmp_path / RECORD).read_text())
+
+
+def test_databases_go_into_no_database_and_no_store(tmp_path, capsys):
+    assert generate(capsys, "--out", tmp_path, "--preprocess")[0] == 0
+    for place in ("rel-synthetic-0", "rel-synthetic-0/db/more", "stores/rel-synthetic-0"):
+        code, _, said = generate(capsys, "--out", tmp_path / place)
+        assert code == 2
+        assert "which holds its own files only; choose another --out" in said
+        assert not (tmp_path / place / RECORD).exists()
+
+
+def test_a_link_to_nothing_is_refused_before_any_work(tmp_path, capsys):
+    (tmp_path / "rel-synthetic-1").symlink_to(tmp_path / "nowhere")
+    code, _, said = generate(capsys, "--out", tmp_path, "--num-dbs", 2)
+    assert code == 2
+    assert "rel-synthetic-1 is a link to nothing" in said
+    assert "generating" not in said
 
 
 def test_databases_are_packed_into_stores_beside_them(tmp_path, capsys):
@@ -146,6 +221,7 @@ def test_a_place_for_no_directory_is_refused_before_any_work(tmp_path, capsys):
         (["--num-dbs", "0"], "num-dbs"),
         (["--num-dbs", "1.5"], "expected a whole number, got '1.5'"),
         (["--num-dbs", "9" * 30], "--num-dbs: must be <= 1000000"),
+        (["--seed-offset", "9" * 300], "--seed-offset: must be <= 9000000000000000000"),
         (["--seed-offset", "1e3"], "expected a whole number, got '1e3'"),
         (["--executor", "cluster"], "unknown executor 'cluster'; known: processes"),
     ],

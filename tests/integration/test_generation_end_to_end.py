@@ -110,6 +110,21 @@ def test_processes_threads_and_unrelated_plugins_change_no_byte(tmp_path):
     assert set(one) == set(two)
 
 
+def test_threads_change_no_byte_of_a_database_of_many_blocks(tmp_path):
+    long = SMALL.with_set(
+        [
+            "database_params.num_tables_choices=3",
+            "database_params.num_rows_entity_table_choices=5000",
+            "database_params.num_rows_activity_table_choices=21000",
+        ]
+    )
+    one, many = (
+        files(SyntheticDataset(2, long, threads=threads).save(tmp_path / str(threads))) for threads in (1, 3)
+    )
+    assert "db/table_2.parquet" in one
+    assert one == many
+
+
 def test_any_order_of_tables_gives_the_same_frames(generated, parts):
     first = [table.name for table in generated.planned.parents_first()]
     graph = nx.DiGraph()
@@ -185,6 +200,9 @@ def test_plurel_json_says_where_the_database_came_from(tmp_path):
     assert {"plurel-scm:scm", "plurel-layouts:barabasi_albert"} <= {
         item["id"] for item in said["contributions"]
     }
+    computed = [table["computed"] for table in said["columns"].values()]
+    assert sum(one["kernel"] for one in computed) > 0
+    assert [one["numpy"] for one in computed] == [0] * len(computed)
     columns = said["columns"]["table_0"]["columns"].values()
     assert {column["kind"] for column in columns} <= {"number", "boolean", None}
     assert {node["table"] for node in said["causal_graph"]["nodes"]} == {

@@ -40,6 +40,7 @@ class SyntheticDataset:
         seed: any integer, numpy's included; another seed is another database.
         config: how databases are drawn; the preset `default` where it is None.
         ledger: the plugins to take contributions from; the process's own where it is None.
+        threads: how many threads work on blocks of rows, at least 1; the database is the same for any number.
 
     Raises:
         RequestError: where the seed is no integer, or the config no config.
@@ -47,9 +48,12 @@ class SyntheticDataset:
             what to install.
     """
 
-    def __init__(self, seed: int, config: Config | None = None, *, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self, seed: int, config: Config | None = None, *, ledger: Ledger | None = None, threads: int = 1
+    ) -> None:
         self.seed = _integer(seed)
         self.config = Config() if config is None else _config(config)
+        self.threads = threads
         self._ledger = get_ledger() if ledger is None else ledger
         self.resolved: ResolvedConfig = resolve(self.config, self._ledger)
 
@@ -166,23 +170,24 @@ class SyntheticDataset:
             extra=database_manifest(generated, self.resolved),
         )
 
-    def generate(self, progress: Callable[[str], None] = lambda _: None) -> None:
+    def generate(self, progress: Callable[[str, int], None] = lambda *_: None) -> None:
         """Generate now what the other methods would generate when asked.
 
         Args:
-            progress: told the name of each table whose values are made.
+            progress: told a table's name and how many more of its rows are made, perhaps on several threads.
         """
         if "_generated" not in self.__dict__:
             self.__dict__["_generated"] = self._generate(progress)
 
     @cached_property
     def _generated(self) -> Generated:
-        return self._generate(lambda _: None)
+        return self._generate(lambda *_: None)
 
-    def _generate(self, progress: Callable[[str], None]) -> Generated:
+    def _generate(self, progress: Callable[[str, int], None]) -> Generated:
         from plurel.generation.database import generate
+        from plurel.generation.threads import Threads
 
-        return generate(self.seed, self.config, self._parts, progress=progress)
+        return generate(self.seed, self.config, self._parts, progress=progress, work=Threads(self.threads))
 
     @cached_property
     def _period(self) -> Period:

@@ -48,6 +48,11 @@ def report(error: BaseException, *, as_json: bool = False) -> int:
     return code
 
 
+def paragraph(error: BaseException) -> str:
+    """What went wrong, as `report` says it."""
+    return _told(error)[0]
+
+
 def _told(error: BaseException) -> tuple[str, int]:
     """The error as one paragraph, and its exit code."""
     if isinstance(error, Terminated):

@@ -8,16 +8,18 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from plurel.artefacts import Origin, contributions_in, trace
+from plurel.cli.errors import paragraph
 from plurel.config import Config, ResolvedConfig, resolve
 from plurel.errors import DatabaseError, GenerationError, RequestError, UnknownNameError
+from plurel.places import refuse_taken
 from plurel.plugins import get_ledger
 
 
@@ -29,11 +31,13 @@ class Job:
         seed: its seed.
         config: how it is drawn, resolved already, so that nobody is warned of it again.
         path: the directory to make.
+        threads: how many threads work on its blocks of rows.
     """
 
     seed: int
     config: Config
     path: Path
+    threads: int = 1
 
 
 @frozen(kw_only=True)
@@ -57,6 +61,21 @@ class Made:
     reused: bool = False
 
 
+@frozen(kw_only=True)
+class Failed:
+    """A database that could not be made.
+
+    Attributes:
+        seed: its seed.
+        path: the directory that is not there.
+        reason: why, in a paragraph.
+    """
+
+    seed: int
+    path: Path
+    reason: str
+
+
 def plan(out: Path, config: Config, seeds: Sequence[int]) -> tuple[list[Job], list[Made]]:
     """What is to be made, and what an earlier run of the same config has made already.
 
@@ -76,16 +95,47 @@ def plan(out: Path, config: Config, seeds: Sequence[int]) -> tuple[list[Job], li
         if path.exists():
             made.append(_reuse(path, seed, resolved))
         else:
+            refuse_taken(path, another="--out")
             jobs.append(Job(seed=seed, config=resolved.config, path=path))
     return jobs, made
 
 
-def make(job: Job) -> Made:
-    """Make one database and write its directory."""
+def refuse_inside(out: Path) -> None:
+    """Refuse a place for databases that lies in a database or a store, which hold their own files only.
+
+    Raises:
+        RequestError: where it does.
+    """
+    place = Path(os.path.realpath(out))
+    for folder in (place, *place.parents):
+        for what, signs in (("database", ("manifest.yaml", "db")), ("store", ("store.json",))):
+            if all((folder / sign).exists() for sign in signs):
+                raise RequestError(
+                    f"{out} lies in the {what} {folder}, which holds its own files only; choose another --out"
+                )
+
+
+def with_threads(jobs: Sequence[Job], processes: int) -> list[Job]:
+    """The same jobs, each with as many threads as processes would find no database to make."""
+    threads = max(1, processes // max(1, len(jobs)))
+    return [evolve(job, threads=threads) for job in jobs]
+
+
+def make(job: Job, progress: Callable[[str, int], None] = lambda *_: None) -> Made:
+    """Make one database and write its directory.
+
+    Args:
+        job: the database.
+        progress: told a table's name and how many more of its rows are made, perhaps on several threads.
+
+    Raises:
+        GenerationError: where a contribution breaks its contract, or the disk is full.
+    """
     from plurel.dataset import SyntheticDataset
 
-    dataset = SyntheticDataset(job.seed, job.config)
+    dataset = SyntheticDataset(job.seed, job.config, threads=job.threads)
     try:
+        dataset.generate(progress)
         path = dataset.save(job.path)
     except RequestError:
         if not job.path.exists():
@@ -105,6 +155,14 @@ def make(job: Job) -> Made:
         rows=sum(table.rows for table in dataset.schema),
         tasks=tuple(task.name for task in dataset.tasks),
     )
+
+
+def make_or_tell(job: Job) -> Made | Failed:
+    """Make one database of many; a failure is this one's alone."""
+    try:
+        return make(job)
+    except Exception as error:
+        return Failed(seed=job.seed, path=job.path, reason=paragraph(error))
 
 
 def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:

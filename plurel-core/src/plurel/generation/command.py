@@ -8,21 +8,40 @@ from __future__ import annotations
 import contextlib
 import io
 import json as json_module
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter, validators
 
 from plurel.cli.config import load
 from plurel.cli.numbers import whole
-from plurel.cli.output import reporter
-from plurel.generation.batch import Made, make, plan, resolve_for
+from plurel.cli.output import Progress, reporter
+from plurel.generation.batch import (
+    Failed,
+    Job,
+    Made,
+    make,
+    make_or_tell,
+    plan,
+    refuse_inside,
+    resolve_for,
+    with_threads,
+)
+from plurel.generation.executor import Processes, available_cores
+from plurel.generation.record import RECORD, write_record
 from plurel.places import held
 from plurel.plugins import get_ledger
+
+if TYPE_CHECKING:
+    from plurel.plugins.protocols import Executor
 
 app = App(name="generate", help="Generate relational databases from a config and seeds.")
 
 _MOST = 1_000_000
+_FARTHEST = 9 * 10**18
+"""Seeds up to here, so that with the databases that follow they have 64 bits."""
 _Count = Annotated[int, Parameter(converter=whole, validator=validators.Number(gte=1, lte=_MOST))]
 
 
@@ -34,17 +53,19 @@ def generate(
     out: Path,
     preset: str | None = None,
     assignments: Annotated[tuple[str, ...], Parameter(name="--set", negative="", show_default=False)] = (),
-    seed_offset: Annotated[int, Parameter(converter=whole)] = 0,
+    seed_offset: Annotated[
+        int, Parameter(converter=whole, validator=validators.Number(gte=-_FARTHEST, lte=_FARTHEST))
+    ] = 0,
     num_dbs: _Count = 1,
     num_proc: _Count | None = None,
     executor: str = "processes",
     preprocess: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
-) -> None:
+) -> int:
     """Generate relational databases from a config and seeds.
 
     Each becomes a RelBench directory OUT/rel-synthetic-SEED. Databases that an earlier run of the same config
-    has finished stay as they are.
+    has finished stay as they are. One that fails does not stop the others.
 
     Args:
         config: A config as YAML, TOML or JSON; the preset "default" without it.
@@ -53,7 +74,7 @@ def generate(
         assignments: A value of the config to replace: path=value, as in database_params.num_tables_choices=3.
         seed_offset: Seed of the first database.
         num_dbs: How many databases; their seeds follow one another.
-        num_proc: How many processes; all cores by default.
+        num_proc: How many processes, or threads where there are fewer databases; all cores by default.
         executor: What runs them, as plurel plugins list --kind executors shows.
         preprocess: Pack each database into a store OUT/stores/NAME afterwards.
         json: Print one JSON document.
@@ -65,19 +86,40 @@ def generate(
     runner = ledger.find("executors", executor).build(params)
     chosen = load(config, preset, assignments)
     seeds = range(seed_offset, seed_offset + num_dbs)
-    resolve_for(out, chosen, seeds)  # a config that is wrong makes no directory
+    refuse_inside(out)
+    resolved = resolve_for(out, chosen, seeds)  # a config that is wrong makes no directory
+    failed: list[Failed] = []
     with held(out, "databases"):
         jobs, made = plan(out, chosen, seeds)
         if made:
             say.say(f"{len(made)} of {num_dbs} databases are there already")
         if jobs:
+            jobs = with_threads(jobs, num_proc or available_cores())
             with say.progress("generating databases", len(jobs)) as bar:
-                for database in runner.map(make, jobs):
-                    made.append(database)
-                    bar.advance(words=f"generated {database.path.name}")
+                started, rows = time.monotonic(), 0
+                for ended in _run(runner, jobs, bar):
+                    if isinstance(ended, Failed):
+                        failed.append(ended)
+                        bar.advance(words=f"failed: {ended.path.name}, seed {ended.seed}: {ended.reason}")
+                        continue
+                    made.append(ended)
+                    rows += ended.rows
+                    rate = rows / (time.monotonic() - started)
+                    bar.advance(words=f"generated {ended.path.name}, {rows:,} rows, {rate:,.0f} a second")
         made.sort(key=lambda database: database.seed)
+        failed.sort(key=lambda database: database.seed)
+        write_record(out, resolved, made, failed)
         stores = None if packer is None else _pack(packer, made, out / "stores")
-    say.emit({"databases": [_document(database) for database in made], "stores": stores})
+    document: dict[str, Any] = {
+        "databases": [_document(database) for database in made],
+        "stores": stores,
+        "record": str(out / RECORD),
+    }
+    if failed:
+        document["failed"] = [
+            {"name": one.path.name, "seed": one.seed, "error": one.reason} for one in failed
+        ]
+    say.emit(document)
     say.table(
         f"databases in {out}",
         ["name", "tables", "rows", "tasks", ""],
@@ -91,6 +133,43 @@ def generate(
             )
             for each in made
         ],
+    )
+    if failed:
+        say.say(_failures(failed, num_dbs))
+    return 1 if failed else 0
+
+
+def _run(runner: Executor, jobs: list[Job], bar: Progress) -> Iterator[Made | Failed]:
+    """The databases as they come; the failure of a single one is raised as it is."""
+    if len(jobs) == 1 and isinstance(runner, Processes):
+        yield make(jobs[0], _Rows(bar, jobs[0].path.name).made)
+    elif len(jobs) == 1:
+        yield from runner.map(make, jobs)
+    else:
+        yield from runner.map(make_or_tell, jobs)
+
+
+class _Rows:
+    """Tells a bar how many rows of a database are made."""
+
+    def __init__(self, bar: Progress, name: str) -> None:
+        self.bar, self.name = bar, name
+        self.rows, self.started = 0, time.monotonic()
+
+    def made(self, table: str, rows: int) -> None:
+        """Some more rows of a table are made; threads that tell so at once may lose a count."""
+        self.rows += rows
+        rate = self.rows / max(time.monotonic() - self.started, 1e-3)
+        self.bar.note(f"generating {self.name}: {table}, {self.rows:,} rows, {rate:,.0f} a second")
+
+
+def _failures(failed: list[Failed], of: int) -> str:
+    """Which databases failed, in a line."""
+    named = [f"{one.path.name} (seed {one.seed}: {one.reason})" for one in failed[:3]]
+    more = f", and {len(failed) - 3} more" if len(failed) > 3 else ""
+    return (
+        f"error: {len(failed)} of {of} databases failed: {', '.join(named)}{more}; "
+        "the same command again makes them alone"
     )
 
 

@@ -53,12 +53,14 @@ class TableRecord:
     Attributes:
         model: id of the table model.
         mode: how children read its columns.
+        computed: how many causal nodes what computed, where the table model tells.
         summary: the whole-column facts that the model was fitted to.
         finish: how its columns ended.
     """
 
     model: str
     mode: str
+    computed: Mapping[str, int] | None
     summary: Any
     finish: Finish
 
@@ -99,7 +101,7 @@ def generate(
     parts: Parts,
     *,
     order: Sequence[str] | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str, int], None] = lambda *_: None,
     work: Work = in_order,
 ) -> Generated:
     """Generate a database.
@@ -110,7 +112,7 @@ def generate(
         parts: its choices, resolved.
         order: names of the tables in the order in which to make them, parents first; changes nothing but
             the order of work.
-        progress: told the name of each table whose values are made.
+        progress: told a table's name and how many more of its rows are made, perhaps on several threads.
         work: what does the blocks of a table; changes nothing but the time it takes.
 
     Raises:
@@ -246,7 +248,13 @@ def _scratch() -> Path:
 
 def _record(made: TableValues, rules: SurfaceRules, parts: Parts, stream: Stream, work: Work) -> TableRecord:
     finish = fit_finish(made.plan.columns, made.table.name, made.values, rules, parts, stream, work)
-    return TableRecord(model=made.model, mode=made.plan.mode, summary=made.summary, finish=finish)
+    return TableRecord(
+        model=made.model,
+        mode=made.plan.mode,
+        computed=getattr(made.plan, "computed", None),
+        summary=made.summary,
+        finish=finish,
+    )
 
 
 def _tables(

@@ -65,6 +65,7 @@ def _table(record: TableRecord) -> dict[str, Any]:
     return {
         "table_model": record.model,
         "mode": record.mode,
+        **({} if record.computed is None else {"computed": dict(record.computed)}),
         "missing_rate": record.finish.missing_rate,
         "columns": {column.planned.name: _column(column) for column in record.finish.columns},
     }

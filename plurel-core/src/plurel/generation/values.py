@@ -7,7 +7,7 @@ stream. Not here: what the values are (table models) and what happens to them af
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +65,7 @@ def make_values(
     order: Sequence[str] | None = None,
     do: Mapping[str, Mapping[str, float]] | None = None,
     summaries: Mapping[str, Any] | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str, int], None] = lambda *_: None,
     work: Work = in_order,
 ) -> dict[str, TableValues]:
     """Make the values of every table, parents first.
@@ -80,7 +80,7 @@ def make_values(
         do: columns held at a value, by table and column.
         summaries: by table, what to fit to instead of what the blocks tell: an intervention changes causes,
             never the facts that mechanisms were fitted to.
-        progress: told the name of each finished table.
+        progress: told a table's name and how many more of its rows are made, perhaps on several threads.
         work: what does the blocks of a table.
 
     Returns:
@@ -112,9 +112,9 @@ def make_values(
                 do=(do or {}).get(name, {}),
                 summary=None if summaries is None else summaries[name],
                 work=work,
+                progress=partial(progress, name),
             )
         made[name] = TableValues(table=table, model=entry.id, plan=fitted, summary=summary, values=values)
-        progress(name)
     return made
 
 
@@ -161,6 +161,7 @@ def _run(
     do: Mapping[str, float],
     summary: Any,
     work: Work,
+    progress: Callable[[int], None],
 ) -> tuple[TablePlan, Any, ScratchColumns]:
     """Raw values of all blocks, then the fit, then the values: (fitted plan, summary, values)."""
 
@@ -186,6 +187,7 @@ def _run(
         raw.write(asked.start, asked.stop, made)
         if asked.index % RESTED == 0:
             rest([*raw.values(), *links.values()])
+        progress(asked.rows)
         return None if known else plan.summarize(made)
 
     told = work(make, every)
