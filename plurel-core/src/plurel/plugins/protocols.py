@@ -88,6 +88,8 @@ class BlockTimeline(Timeline, Protocol):
 class TablePlan(Protocol):
     """The plan of one table: everything drawn, no row made yet.
 
+    A plan may tell in `computed: Mapping[str, int]` how many nodes what computed; `plurel.json` says it too.
+
     A run goes: `raw` and `summarize` for each block, `merge` in block order, `fit`, then `apply` for each
     block. Blocks come in any order and on several threads at once: what is asked of one must not depend on
     what was asked of another.
