@@ -2,7 +2,9 @@
 //!
 //! Not here: the polynomials they are made of (`functions`), and the layer around them (`network`).
 
-use crate::functions::{Wave, clip, erf, exp, expm1_of_negative, log1p_of_positive, positive, sigmoid, softplus, tanh};
+use crate::functions::{
+    Wave, clip, erf, exp, expm1_of_negative, log1p_of_positive, positive, sigmoid, softplus, tanh, tanhshrink,
+};
 use crate::lanes::{LANES, Lanes};
 
 const LEAKY_SLOPE: f32 = 0.01;
@@ -203,7 +205,7 @@ pub(crate) fn activate(activation: &Activation, range: Range, panel: &mut [Lanes
         A::Logsigmoid => map(panel, range, |x| -softplus(-x)),
         A::Hardsigmoid => map(panel, range, hardsigmoid),
         A::Hardtanh | A::Clamp => map(panel, range, |x| clip(x, -1.0, 1.0)),
-        A::Tanhshrink => map(panel, range, |x| x - tanh(x)),
+        A::Tanhshrink => map(panel, range, tanhshrink),
         A::Softshrink => map(panel, range, |x| x - clip(x, -SHRINK, SHRINK)),
         A::Hardshrink => map(panel, range, |x| if x.abs() <= SHRINK { 0.0 } else { x }),
         A::Identity => map(panel, range, |x| x),

@@ -50,6 +50,11 @@ const TANH: ([f32; 5], [f32; 5]) = (
     [1.0, 0.467_130_18, 0.025_871_005, 0.000_328_305_88, 7.761_774e-7],
 );
 const TANH_LIMIT: f32 = 9.02;
+/// Numerator and denominator of `(1 - tanh(x) / x) / x^2` over `x^2`, to 1e-8 up to `TANH_LIMIT`.
+const TANH_SHRINK: ([f32; 4], [f32; 5]) = (
+    [0.333_333_34, 0.022_557_314, 0.000_317_053_14, 8.188_915_8e-7],
+    [1.0, 0.467_671_9, 0.026_115_216, 0.000_338_665_56, 8.335_844_7e-7],
+);
 /// Numerator and denominator of `erf(x) / x` over `x^2`, to 2e-8 up to `ERF_LIMIT`.
 #[expect(clippy::approx_constant, reason = "fitted together with the others")]
 const ERF: ([f32; 6], [f32; 6]) = (
@@ -140,6 +145,15 @@ pub fn tanh(x: f32) -> f32 {
     let x = clip(x, -TANH_LIMIT, TANH_LIMIT);
     let square = x * x;
     clip(x * polynomial(&TANH.0, square) / polynomial(&TANH.1, square), -1.0, 1.0)
+}
+
+/// `x - tanh(x)`, to the last bits of small numbers too.
+#[inline(always)]
+pub fn tanhshrink(x: f32) -> f32 {
+    let cut = clip(x, -TANH_LIMIT, TANH_LIMIT);
+    let square = cut * cut;
+    let within = cut * square * polynomial(&TANH_SHRINK.0, square) / polynomial(&TANH_SHRINK.1, square);
+    within + (x - cut)
 }
 
 /// The logistic function.
@@ -252,6 +266,13 @@ mod tests {
         worst_above(1e-31, limit, found, wanted)
     }
 
+    /// `x - tanh(x)`, by its series where the difference loses digits.
+    fn shrunk(x: f64) -> f64 {
+        let z = x * x;
+        let series = x * z * (1.0 / 3.0 - z * (2.0 / 15.0 - z * (17.0 / 315.0 - z * (62.0 / 2835.0))));
+        if x.abs() < 0.1 { series } else { x - x.tanh() }
+    }
+
     #[test]
     fn functions_are_right_to_about_the_last_bit() {
         let at_least_zero = |x: f32| x.abs();
@@ -260,6 +281,7 @@ mod tests {
         assert!(worst(1e30, |x| log_from_one(1.0 + x.abs()), |x| (f64::from(1.0 + (x as f32).abs())).ln()) < 1.5);
         assert!(worst(1e30, |x| log1p_of_positive(at_least_zero(x)), |x| x.abs().ln_1p()) < 1.5);
         assert!(worst(1e30, tanh, f64::tanh) < 3.0);
+        assert!(worst(1e30, tanhshrink, shrunk) < 4.0);
         assert!(worst(80.0, |x| softplus(x.abs()), |x| x.abs().exp().ln_1p()) < 2.0);
         assert!(worst(1e30, erf, libm::erf) < 3.0);
     }
