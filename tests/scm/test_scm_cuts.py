@@ -175,6 +175,13 @@ def test_a_held_label_stands_for_a_number_of_the_column_that_has_it(plain):
             assert cut.labels(np.array([number])).tolist() == [label]
 
 
+def test_a_column_without_values_has_one_label_and_is_held_at_none(plain):
+    values = np.full(4, np.nan, dtype=np.float32)
+    cut = cut_of(values, 3, plain, Stream(0))
+    assert cut.labels(values).tolist() == [0] * 4
+    assert all(np.isnan(cut.number(label)) for label in range(3))
+
+
 def test_labels_exist_only_once_the_column_is_known(request_of, lazy):
     request = request_of(6, rows=9, columns=2, parts=lazy)
     plan = Scm().plan(request)

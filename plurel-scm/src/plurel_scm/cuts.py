@@ -85,14 +85,16 @@ class Cut:
         return self.names[np.where(np.isnan(values), 0, below)]
 
     def number(self, label: int) -> float:
-        """A value of the column that has a label; where no value has it, that of the next boundary.
+        """A value of the column that has a label; where no value has it, the next boundary; NaN without values.
 
         Raises:
             GenerationError: before the column is known.
         """
         boundaries = self._known()
         below = int(np.flatnonzero(self.names == label)[0])
-        return float(boundaries[below]) if below < len(boundaries) else self.greatest
+        if below < len(boundaries):
+            return float(boundaries[below])
+        return self.greatest if self.greatest > -np.inf else np.nan
 
     def _known(self) -> F32:
         if self.boundaries is None:
