@@ -39,6 +39,17 @@ def test_the_directory_names_its_importer_and_stands_alone(kept_shop: Path, tmp_
     assert not list(out.rglob(".*"))
 
 
+def test_what_an_importer_writes_has_checksums_whoever_wrote_it(kept_shop: Path, tmp_path: Path) -> None:
+    def copy(out: Path) -> Path:
+        return Path(shutil.copytree(kept_shop, out, ignore=shutil.ignore_patterns("plurel.json")))
+
+    out = run_importer(importer(copy), ImportRequest(out=tmp_path / "market"))
+    written, known = read_origin(out), read_origin(kept_shop)
+    assert written is not None
+    assert known is not None
+    assert written["sha256"] == known["sha256"]
+
+
 def test_an_importer_that_fails_half_way_leaves_nothing(kept_shop: Path, tmp_path: Path) -> None:
     def fail(out: Path) -> Path:
         shutil.copytree(kept_shop, out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -17,6 +18,7 @@ import pytest
 
 from plurel import Config, DatabaseParams, SyntheticDataset
 from plurel.config import Choices, resolve
+from plurel.errors import DatabaseError, RequestError
 from plurel.generation.database import Generated, generate, intervene
 from plurel.generation.schema import draw_schema
 from plurel.plugins import get_ledger
@@ -234,6 +236,29 @@ def test_a_cached_database_and_its_cuts_are_there_without_generating(tmp_path, m
     assert (again.val_timestamp, again.test_timestamp) == cuts
     for name, table in again.get_db().table_dict.items():
         pd.testing.assert_frame_equal(table.df, made.table_dict[name].df)
+
+
+@pytest.mark.parametrize("file", ["db/table_0.parquet", "manifest.yaml", "plurel.json"])
+def test_a_damaged_database_in_the_cache_is_never_given_back(tmp_path, file):
+    cached = Config(database_params=SMALL.database_params, cache_dir=str(tmp_path))
+    SyntheticDataset(6, cached).make_db()
+    (database,) = tmp_path.iterdir()
+    content = (database / file).read_bytes()
+    (database / file).write_bytes(content[: len(content) // 2])
+    with pytest.raises(DatabaseError, match=f"remove .*{database.name} to make it anew"):
+        SyntheticDataset(6, cached).make_db()
+
+
+def test_another_database_in_the_cache_is_never_given_back(tmp_path):
+    cached = Config(database_params=SMALL.database_params, cache_dir=str(tmp_path))
+    SyntheticDataset(6, cached).make_db()
+    (database,) = tmp_path.iterdir()
+    shutil.rmtree(database)
+    SyntheticDataset(7, SMALL).save(database)
+    with pytest.raises(
+        RequestError, match=r"from another config: found 7 .* @ \$.seed; choose another cache_dir"
+    ):
+        SyntheticDataset(6, cached).make_db()
 
 
 def test_two_processes_may_fill_one_cache(tmp_path, monkeypatch):

@@ -66,7 +66,12 @@ class SyntheticDataset:
         return f"rel-synthetic-{self.seed}"
 
     def make_db(self) -> Database:
-        """The whole database; from the cache where the config has one and it is there."""
+        """The whole database; from the cache where the config has one and it is there.
+
+        Raises:
+            DatabaseError: where the database in the cache is damaged; the message says what to remove.
+            RequestError: where something else lies in its place.
+        """
         if self.config.cache_dir is not None:
             return _load(self._cached_directory())
         return _database(self._generated.frames, self._generated.schema)
@@ -201,7 +206,8 @@ class SyntheticDataset:
         return self.resolved.parts(self._ledger)
 
     def _cached_directory(self) -> Path:
-        """This database's directory in the cache, written if it is not there yet."""
+        """This database's directory in the cache, whole and checked; written if it is not there yet."""
+        from plurel.generation.batch import take_over
         from plurel.generation.manifest import config_identity
 
         identity = json.dumps([self.seed, config_identity(self.resolved)], sort_keys=True)
@@ -209,11 +215,12 @@ class SyntheticDataset:
         directory = expanded(str(self.config.cache_dir)) / f"{self.name}-{key}"
         if not directory.exists():
             try:
-                self.save(directory)
+                return self.save(directory)
             except RequestError:
                 # Another process may have written the same database meanwhile; any other reason stays one.
                 if not directory.exists():
                     raise
+        take_over(directory, self.seed, self.resolved, another="cache_dir")
         return directory
 
 

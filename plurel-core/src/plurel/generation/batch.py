@@ -93,7 +93,7 @@ def plan(out: Path, config: Config, seeds: Sequence[int]) -> tuple[list[Job], li
     for seed in seeds:
         path = out / f"rel-synthetic-{seed}"
         if path.exists():
-            made.append(_reuse(path, seed, resolved))
+            made.append(take_over(path, seed, resolved))
         else:
             refuse_taken(path, another="--out")
             jobs.append(Job(seed=seed, config=resolved.config, path=path))
@@ -140,7 +140,7 @@ def make(job: Job, progress: Callable[[str, int], None] = lambda *_: None) -> Ma
     except RequestError:
         if not job.path.exists():
             raise
-        return _reuse(job.path, job.seed, dataset.resolved)  # another run has made it meanwhile
+        return take_over(job.path, job.seed, dataset.resolved)  # another run has made it meanwhile
     except OSError as error:
         # Arrow's own words are about bytes and files; the system's tell what is wrong.
         reason = os.strerror(error.errno) if error.errno else error
@@ -165,17 +165,29 @@ def make_or_tell(job: Job) -> Made | Failed:
         return Failed(seed=job.seed, path=job.path, reason=paragraph(error))
 
 
-def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
+def take_over(path: Path, seed: int, resolved: ResolvedConfig, *, another: str = "--out") -> Made:
+    """A database that is there already, where it is whole and the one that would be made.
+
+    Args:
+        path: its directory.
+        seed: the seed that it must have.
+        resolved: the config that it must come from; versions of contributions may differ, revisions not.
+        another: what to choose another of, for errors.
+
+    Raises:
+        RequestError: where it is another database, or none.
+        DatabaseError: where it is damaged.
+    """
     from plurel.generation.manifest import config_identity
     from plurel.relbench_io import read_directory
     from plurel.relbench_io.footers import read_footer
     from plurel.relbench_io.origin import check_contents, check_origin
 
-    said = _said(path)
+    said = _said(path, another)
     with _removable(path):
         directory = read_directory(path)
         check_origin(directory, said)
-    _check_revisions(path, said)
+    _check_revisions(path, said, another)
     config = said.get("config")
     if isinstance(config, dict):  # a preset is a record of where values came from; the values are compared
         config = {name: value for name, value in config.items() if name != "preset"}
@@ -184,7 +196,7 @@ def _reuse(path: Path, seed: int, resolved: ResolvedConfig) -> Made:
     changed = _first_difference(wanted, {name: found.get(name) for name in wanted})
     if changed is not None:
         raise RequestError(
-            f"{path} was generated from another config: {changed}; choose another --out, or remove it to "
+            f"{path} was generated from another config: {changed}; choose another {another}, or remove it to "
             "make it anew"
         )
     with _removable(path):
@@ -209,15 +221,15 @@ def _removable(path: Path) -> Iterator[None]:
         raise DatabaseError(f"{error}; remove {path} to make it anew") from error
 
 
-def _check_revisions(path: Path, said: dict[str, Any]) -> None:
+def _check_revisions(path: Path, said: dict[str, Any], another: str) -> None:
     """Refuse a directory whose contributions draw other values by now."""
     changed = [origin for origin in _origins(path, said) if origin.state == "other revision"]
     if changed:
         one = changed[0]
         more = f" (and {len(changed) - 1} more like it)" if len(changed) > 1 else ""
         raise RequestError(
-            f"{path} was generated with {one.words}{more}; choose another --out, remove it to make it anew, "
-            f"or install {one.dist} {one.version} again"
+            f"{path} was generated with {one.words}{more}; choose another {another}, remove it to make it "
+            f"anew, or install {one.dist} {one.version} again"
         )
 
 
@@ -260,7 +272,7 @@ def _without_versions(said: dict[str, Any]) -> dict[str, Any]:
     return {**said, "contributions": contributions}
 
 
-def _said(path: Path) -> dict[str, Any]:
+def _said(path: Path, another: str = "--out") -> dict[str, Any]:
     """What a generated database says of itself."""
     from plurel.relbench_io import read_origin
 
@@ -268,7 +280,7 @@ def _said(path: Path) -> dict[str, Any]:
         said = read_origin(path)
     if said is None:
         raise RequestError(
-            f"{path} is there but holds no generated database; remove it or choose another --out"
+            f"{path} is there but holds no generated database; remove it or choose another {another}"
         )
     return said
 

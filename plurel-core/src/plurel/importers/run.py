@@ -18,6 +18,7 @@ from plurel.places import draft, refuse_taken, settle, write_whole
 from plurel.plugins import Entry, provenance
 from plurel.plugins.requests import ImportRequest
 from plurel.relbench_io import read_origin
+from plurel.relbench_io.origin import DIGESTS, digests
 
 
 def run_importer(entry: Entry, request: ImportRequest, params: Mapping[str, Any] | None = None) -> Path:
@@ -31,7 +32,8 @@ def run_importer(entry: Entry, request: ImportRequest, params: Mapping[str, Any]
         params: the importer's parameters, None for its defaults.
 
     Returns:
-        The directory; its `plurel.json` names the importer among its contributions.
+        The directory; its `plurel.json` names the importer among its contributions, and has the checksums of
+        the other files whether the importer wrote one or not.
 
     Raises:
         RequestError: where the place is taken, or nothing can be made there.
@@ -44,7 +46,10 @@ def run_importer(entry: Entry, request: ImportRequest, params: Mapping[str, Any]
             path = Path(entry.build(params).run(evolve(request, out=place)))
         if path != place or not path.is_dir():
             raise PluginError(f"the importer {entry.id} made {path}; it was asked for {place}")
-        said = {**(read_origin(path) or {}), "contributions": provenance([(entry, params or {})])}
+        said = read_origin(path) or {}
+        said["contributions"] = provenance([(entry, params or {})])
+        if DIGESTS not in said:
+            said[DIGESTS] = digests(path)
         text = json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         write_whole(path / "plurel.json", text)
         settle(path, request.out)
