@@ -85,7 +85,7 @@ class Cut:
         return self.names[np.where(np.isnan(values), 0, below)]
 
     def number(self, label: int) -> float:
-        """A value of the column that has a label; where no value has it, the next boundary; NaN without values.
+        """A value of the column that has a label, or the next boundary if none has; NaN without values.
 
         Raises:
             GenerationError: before the column is known.
