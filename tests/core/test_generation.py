@@ -480,7 +480,8 @@ def test_a_number_is_held_at_a_finite_value(wrong):
         "col_stype_choices": "numerical",
     }
     with pytest.raises(
-        RequestError, match=r"table_0.feature_0 is held at a finite number, in single precision; got (nan|inf)"
+        RequestError,
+        match=r"table_0.feature_0 is held at a finite number, in single precision; got (nan|inf)",
     ):
         intervene(made(2, **shape), parts(**shape), "table_0.feature_0", wrong)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(ROOT.glob("examples/*.py"))
+NOTEBOOKS = sorted(ROOT.glob("examples/*.ipynb"))
 PAGES = sorted(
     path
     for path in [*ROOT.glob("*.md"), *ROOT.glob("*/*.md")]
@@ -30,6 +32,16 @@ def test_examples_run(example: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_kept_without_outputs_and_stand_in_the_list(notebook: Path) -> None:
+    said = json.loads(notebook.read_text())
+    assert (said["nbformat"], said["nbformat_minor"]) == (4, 5)
+    for cell in said["cells"]:
+        assert cell.get("outputs", []) == []
+        assert cell.get("execution_count") is None
+    assert f"]({notebook.name})" in notebook.with_name("README.md").read_text()
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
