@@ -392,6 +392,11 @@ def test_nothing_heavy_is_imported_before_it_is_used(program: str) -> None:
     assert (run.returncode, run.stderr) == (0, "")
 
 
+def test_little_is_imported_before_an_interrupt_is_met() -> None:
+    run = python("import sys, plurel.cli; print({'importlib.metadata', 'json', 'email'} & set(sys.modules))")
+    assert (run.returncode, run.stdout) == (0, "set()\n")
+
+
 def test_public_names_are_there_and_others_say_who_owns_them() -> None:
     import plurel
 

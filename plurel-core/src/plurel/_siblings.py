@@ -6,10 +6,12 @@ plugins themselves.
 
 from __future__ import annotations
 
-import json
-from importlib import metadata
-from pathlib import Path
-from urllib.parse import urlsplit
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COMMANDS = {
     "preprocess": ("plurel-sampler-rs", "Pack RelBench directories into stores that models are fed from"),
@@ -59,7 +61,9 @@ _NEEDS = {"plurel-rt": ("plurel-sampler-rs",)}
 
 
 def is_installed(distribution: str) -> bool:
-    """Whether a distribution is installed, by its metadata; nothing is imported."""
+    """Whether a distribution is installed, by its metadata; nothing of it is imported."""
+    from importlib import metadata
+
     try:
         metadata.distribution(distribution)
     except metadata.PackageNotFoundError:
@@ -84,10 +88,13 @@ def install_line(*distributions: str) -> str:
 def wrong_distribution() -> str | None:
     """What to say where the unrelated distribution `plurel` is installed beside this one, else None.
 
-    It owns the same import name, so files of the two lie over each other and neither can be trusted.
+    It owns the same import name, so files of the two lie over each other and neither can be trusted. This
+    is asked at every start, so metadata, which are slow to import, are read only where a name calls for it.
     """
-    if not is_installed("plurel"):
+    if not any(map(_may_hold_another, sys.path)) or not is_installed("plurel"):
         return None
+    from importlib import metadata
+
     version = metadata.version("plurel")
     return (
         f"the distribution plurel {version} is installed beside plurel-core; it is another project that owns "
@@ -96,8 +103,25 @@ def wrong_distribution() -> str | None:
     )
 
 
+def _may_hold_another(folder: str) -> bool:
+    """Whether a name in a folder of modules is one that metadata of a distribution `plurel` has."""
+    try:
+        with os.scandir(folder or ".") as entries:
+            return any(
+                entry.name.lower().startswith(("plurel-", "plurel."))
+                and entry.name.endswith((".dist-info", ".egg-info"))
+                for entry in entries
+            )
+    except OSError:
+        return False
+
+
 def _clone() -> Path | None:
     """Folder of the clone that core was installed from, if it is still there."""
+    import json
+    from importlib import metadata
+    from pathlib import Path
+    from urllib.parse import urlsplit
     from urllib.request import url2pathname
 
     try:
