@@ -159,6 +159,13 @@ def test_validate_tells_a_flipped_byte_of_a_page_a_header_or_a_footer(
     assert ("checksum", file) in {(breach.rule, breach.where) for breach in validate_directory(shop)}
 
 
+def test_a_manifest_that_cannot_be_read_hides_no_other_damage(shop: Path) -> None:
+    (shop / "manifest.yaml").write_text("name: [")
+    (shop / "columns.yaml").unlink()
+    found = {(breach.rule, breach.where) for breach in validate_directory(shop)}
+    assert {("checksum", "manifest.yaml"), ("checksum", "columns.yaml")} < found
+
+
 def test_a_lost_file_is_told_and_an_added_one_is_not(shop: Path) -> None:
     (shop / "columns.yaml").unlink()
     (shop / "README.md").write_text("A shop.\n")

@@ -42,5 +42,5 @@ def validate_directory(path: str | Path) -> list[Breach]:
         check_tables(database, breaches)
         check_tasks(database, breaches)
         check_availability(database, breaches)
-        check_origin(database, breaches)
+    check_origin(root, database, breaches)
     return breaches.found
