@@ -375,6 +375,10 @@ def test_a_store_that_says_whose_vectors_it_holds_is_believed(
     report = pretrain(of_store)
     assert report is not None
     assert embedder_in(report.checkpoint) == ["acme:hashed"]
+    monkeypatch.setattr("plurel_rt.start.read_info", lambda path: evolve(read_info(path), provenance=[]))
+    report = pretrain(evolve(of_store, steps=2), resume=Path(of_store.out))
+    assert report is not None
+    assert embedder_in(report.checkpoint) == ["acme:hashed"], "its checkpoint says nothing"
     with pytest.raises(
         ConfigError, match=r"has vectors of embedder acme:hashed, not of plurel-sampler-rs:hashed"
     ):

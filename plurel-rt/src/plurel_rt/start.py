@@ -95,8 +95,8 @@ def prepare(
     embedder = shared_embedder(stores, recipe.embedder)
     targets = choose_targets(stores, recipe.targets, recipe.encodings)
     began = _check_same(recipe, checkpoint, stores, embedder) if checkpoint else None
-    said = [began.provenance] if began else [store.info["provenance"] for store in stores]
-    told = [full for each in said for full in recorded(each, embedder["name"])]
+    told = recorded(began.provenance, embedder["name"]) if began else set()
+    told = told or {full for store in stores for full in recorded(store.info["provenance"], embedder["name"])}
     made_by = embedder_of(recipe.embedder, told)
     state = read_state(checkpoint) if checkpoint else None
     sequences = state["sequences_a_step"] if state else recipe.batch_size * recipe.accumulate * ranks
