@@ -159,7 +159,16 @@ def write_parquet(
     waiting = iter(pieces)
     first = pa.Table.from_pandas(next(waiting), preserve_index=False)
     first = first.replace_schema_metadata({**first.schema.metadata, **metadata})
-    with pq.ParquetWriter(file, first.schema, write_page_checksum=True) as writer:
+    # Floats, row numbers and times hardly repeat: a dictionary of them takes more time and room than they do.
+    unlike = (primary_key, time_column)
+    repeated = [
+        field.name
+        for field in first.schema
+        if field.name not in unlike and not pa.types.is_floating(field.type)
+    ]
+    with pq.ParquetWriter(
+        file, first.schema, use_dictionary=repeated or False, write_page_checksum=True
+    ) as writer:
         writer.write_table(first, row_group_size=PIECE_ROWS)
         for piece in waiting:
             writer.write_table(_like(piece, first.schema, file), row_group_size=PIECE_ROWS)
