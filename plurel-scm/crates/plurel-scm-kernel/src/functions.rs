@@ -52,7 +52,7 @@ const TANH: ([f32; 5], [f32; 5]) = (
 const TANH_LIMIT: f32 = 9.02;
 /// Numerator and denominator of `(1 - tanh(x) / x) / x^2` over `x^2`, to 1e-8 up to `TANH_LIMIT`.
 const TANH_SHRINK: ([f32; 4], [f32; 5]) = (
-    [0.333_333_34, 0.022_557_314, 0.000_317_053_14, 8.188_915_8e-7],
+    [0.333_333_34, 0.022_557_314, 0.000_317_053_14, 8.188_916e-7],
     [1.0, 0.467_671_9, 0.026_115_216, 0.000_338_665_56, 8.335_844_7e-7],
 );
 /// Numerator and denominator of `erf(x) / x` over `x^2`, to 2e-8 up to `ERF_LIMIT`.
