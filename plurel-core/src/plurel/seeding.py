@@ -144,18 +144,6 @@ class Stream:
         """The 128-bit key of this path (BLAKE2b of its tagged words)."""
         return int.from_bytes(self._hash.digest(), "little")
 
-    def keys(self, count: int) -> bytes:
-        """The keys of `self / 0`, `self / 1`, ..., 16 bytes each, little endian.
-
-        For whoever draws many small things at once, each from a stream of its own.
-        """
-        digests = []
-        for number in range(count):
-            longer = self._hash.copy()
-            longer.update(_word(number))
-            digests.append(longer.digest())
-        return b"".join(digests)
-
     def words(self, count: int) -> list[int]:
         """The first `count` words of `generator().bit_generator`, 64 bits each, at a fraction of its cost.
 
