@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from plurel.errors import RequestError
-from plurel.places import clear, draft, expanded, flaw, held, refuse_taken, settle
+from plurel.places import clear, draft, expanded, flaw, held, refuse_inside, refuse_taken, settle
 
 pytest.importorskip("fcntl", reason="locks of directories are POSIX")
 
@@ -48,6 +48,23 @@ def test_a_path_that_nothing_can_lie_at_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     assert flaw("a" * 255) is None
     assert flaw("a" * 256) is not None
+
+
+@pytest.mark.parametrize(
+    ("what", "signs"), [("database", ["manifest.yaml", "db/t"]), ("store", ["store.json"])]
+)
+def test_a_place_in_a_database_or_a_store_is_refused(tmp_path: Path, what: str, signs: list[str]) -> None:
+    folder = tmp_path / "folder"
+    for sign in signs:
+        (folder / sign).parent.mkdir(parents=True, exist_ok=True)
+        (folder / sign).touch()
+    (tmp_path / "link").symlink_to(folder)
+    for inside in (folder, folder / "deep" / "er", tmp_path / "link" / "deep"):
+        with pytest.raises(RequestError, match=f"lies in the {what} {folder}, .* only; choose another$"):
+            refuse_inside(inside, "choose another")
+    refuse_inside(tmp_path / "beside", "choose another")
+    with pytest.raises(RequestError, match="the path holds a null character"):
+        refuse_inside(tmp_path / "a\0b", "choose another")
 
 
 def test_a_draft_of_the_longest_name_can_be_made(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ import yaml
 pytest.importorskip("plurel", reason="the command belongs to core's ledger")
 
 from plurel.cli import main
+from plurel.errors import RequestError
 from plurel.plugins import get_ledger
+from plurel.relbench_io import read_directory
 from plurel.relbench_io.origin import DIGESTS, digests
 from plurel_sampler import HashedEmbedder, Store, packing
 
@@ -277,6 +279,20 @@ def test_no_store_is_put_into_the_database_that_it_is_made_from(
         assert main(["preprocess", str(directory), "--out", str(out)]) == 2
         assert f"{out} lies in the database {directory}" in capsys.readouterr().err
     assert sorted(directory.rglob("*")) == before
+
+
+def test_no_store_is_put_into_a_store_or_another_database(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["preprocess", str(directory), "--out", str(tmp_path / "stores")]) == 0
+    other = Path(shutil.copytree(directory, tmp_path / "other"))
+    for what, place in (("store", tmp_path / "stores" / "visits"), ("database", other)):
+        before = sorted(place.rglob("*"))
+        assert main(["preprocess", str(directory), "--out", str(place)]) == 2
+        assert f"{place} lies in the {what} {place}" in capsys.readouterr().err
+        with pytest.raises(RequestError, match=f"lies in the {what}"):
+            packing.pack(read_directory(directory), place / "inside")
+        assert sorted(place.rglob("*")) == before
 
 
 def test_the_second_of_two_processes_says_so_at_once(

@@ -167,6 +167,27 @@ def refuse_taken(target: Path, cause: OSError | None = None, *, another: str = "
         raise RequestError(f"{target} {what}; remove it or choose another {another}") from cause
 
 
+def refuse_inside(out: Path, advice: str) -> None:
+    """Refuse a place in a database or a store, which hold their own files only and may be replaced whole.
+
+    Args:
+        out: the place.
+        advice: how to name another one, as the error ends.
+
+    Raises:
+        RequestError: where it is one or lies in one, or the path can name no place.
+    """
+    reason = flaw(out)
+    if reason is not None:
+        raise RequestError(f"nothing can be written there: the path {reason}; {advice}")
+    place = Path(os.path.realpath(out))
+    for folder in (place, *place.parents):
+        is_database = (folder / "manifest.yaml").is_file() and (folder == place or (folder / "db").is_dir())
+        if is_database or (folder / "store.json").is_file():
+            what = "database" if is_database else "store"
+            raise RequestError(f"{out} lies in the {what} {folder}, which holds its own files only; {advice}")
+
+
 def expanded(path: str | Path) -> Path:
     """A path with the home directory for `~`, and that of a user for `~user`.
 

@@ -14,7 +14,7 @@ from cyclopts import App, Parameter, validators
 from plurel.cli.numbers import whole
 from plurel.cli.output import Reporter, reporter
 from plurel.errors import RequestError
-from plurel.places import held
+from plurel.places import held, refuse_inside
 from plurel_rt.threads import let_idle_threads_sleep
 
 if TYPE_CHECKING:
@@ -105,13 +105,12 @@ def evaluate(
     let_idle_threads_sleep()
     from plurel_rt.evaluate import Rows, left_out, score_table
     from plurel_rt.evaluate import evaluate as run
-    from plurel_rt.runs import check_outside
     from plurel_rt.scores import check_room, write_scores
     from plurel_rt.stores import open_store
 
     say = reporter(json=json)
     if out is not None:
-        check_outside(out, "choose another --out")
+        refuse_inside(out, "choose another --out")
     with held(out, "scores") if out is not None else nullcontext():
         if out is not None:
             check_room(out, overwrite=overwrite)

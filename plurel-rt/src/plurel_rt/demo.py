@@ -21,7 +21,7 @@ from cyclopts import App, Parameter
 from plurel.cli.numbers import whole
 from plurel.cli.output import Reporter, reporter
 from plurel.errors import RequestError
-from plurel.places import held, write_whole
+from plurel.places import held, refuse_inside, write_whole
 from plurel_rt.threads import let_idle_threads_sleep, one_torch_thread
 
 if TYPE_CHECKING:
@@ -95,9 +95,7 @@ def demo(
     require_parts()
     let_idle_threads_sleep()
     say = reporter(json=json)
-    from plurel_rt.runs import check_outside
-
-    check_outside(out, "choose another --out")
+    refuse_inside(out, "choose another --out")
     with held(out, "the demo's work"):
         say.emit(_Demo(out=out, size=QUICK if quick else FULL, seed=seed, say=say).run())
 

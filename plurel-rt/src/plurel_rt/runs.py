@@ -12,7 +12,6 @@ Not here: what a run does, and how a process holds a folder (`plurel.places`).
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 
 from plurel.config.files import read
 from plurel.errors import RequestError
-from plurel.places import flaw, held, write_whole
+from plurel.places import held, refuse_inside, write_whole
 from plurel_rt.checkpoint import (
     CHECKPOINTS,
     CheckpointFileError,
@@ -84,30 +83,9 @@ def held_run(out: Path) -> Iterator[None]:
         plurel.errors.RequestError: another process holds it, it lies in a store or a database, or it is no
             place to write to.
     """
-    check_outside(out, "another folder is set by `--set out=FOLDER`")
+    refuse_inside(out, "another folder is set by `--set out=FOLDER`")
     with held(out, "a training run"):
         yield
-
-
-def check_outside(out: Path, advice: str) -> None:
-    """Refuses a place in a store or a database, which holds its own files only and may be replaced whole.
-
-    Args:
-        out: the place.
-        advice: how to name another one, as the error ends.
-
-    Raises:
-        plurel.errors.RequestError: it is one, or a path that can name no place.
-    """
-    reason = flaw(out)
-    if reason is not None:
-        raise RequestError(f"nothing can be written there: the path {reason}; {advice}")
-    place = Path(os.path.realpath(out))
-    for folder in (place, *place.parents):
-        is_database = (folder / "manifest.yaml").is_file() and (folder == place or (folder / "db").is_dir())
-        if is_database or (folder / "store.json").is_file():
-            what = "database" if is_database else "store"
-            raise RequestError(f"{out} lies in the {what} {folder}, which holds its own files only; {advice}")
 
 
 def check_room(out: Path, start: Path | None, *, overwrite: bool) -> list[Path]:

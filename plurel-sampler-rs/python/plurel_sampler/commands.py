@@ -16,10 +16,10 @@ from plurel.cli.output import Reporter, reporter
 from plurel.config.assign import assign
 from plurel.config.convert import unstructure
 from plurel.errors import RequestError
-from plurel.places import make
+from plurel.places import make, refuse_inside
 from plurel.plugins import get_ledger
 from plurel.relbench_io import DatabaseDirectory, read_directory
-from plurel_sampler.packing import Packed, check_outside, pack
+from plurel_sampler.packing import Packed, pack
 from plurel_sampler.records import Encoding
 from plurel_sampler.stores import Store, TableInfo
 
@@ -75,8 +75,7 @@ def preprocess(
         raise RequestError(
             f"several databases are called {', '.join(twice)}; pack them into different directories"
         )
-    for directory in directories:
-        check_outside(directory, out)
+    refuse_inside(out, "choose another --out")
     make(out, "stores")
     stores: list[tuple[DatabaseDirectory, Packed]] = []
     alone = len(directories) == 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +17,7 @@ from typing import Any, Literal, cast, get_args
 
 from plurel.columns import encoding_of, infer_types
 from plurel.errors import ConfigError, DatabaseError, RequestError
-from plurel.places import flaw
+from plurel.places import refuse_inside
 from plurel.plugins import Entry, get_ledger, provenance
 from plurel.relbench_io import DatabaseDirectory, TaskDirectory, checked_origin
 from plurel_sampler.building import build_store
@@ -81,11 +80,11 @@ def pack(
     Raises:
         RequestError: A task is not there or of a type that stores do not hold; what lies at `out` is no
             store, or one that was made from something else, or one with more than a store's files in it;
-            it is a place inside the database; another process is building there.
+            it is a place inside a database or a store; another process is building there.
         DatabaseError: A file of the database cannot be read, or is not as it was written.
         SamplerError: The data contradicts what the directory says, or the store that is there is damaged.
     """
-    check_outside(directory, out)
+    refuse_inside(out.parent, "choose another path")
     ledger = get_ledger()
     chosen = _chosen(directory, tasks)
     entry = ledger.find("embedders", embedder)
@@ -151,23 +150,6 @@ def pack(
         error.file = error.file or str(directory.path)
         raise
     return Packed(store, reused=False)
-
-
-def check_outside(directory: DatabaseDirectory, out: Path) -> None:
-    """Refuses to put anything into the database that it is made from.
-
-    Raises:
-        RequestError: `out` is its directory, or a place inside it, or a path that can name no place.
-    """
-    reason = flaw(out)
-    if reason is not None:
-        raise RequestError(f"stores cannot go there: the path {reason}")
-    place = Path(os.path.realpath(out))
-    if Path(os.path.realpath(directory.path)) in (place, *place.parents):
-        raise RequestError(
-            f"{out} lies in the database {directory.path}, which holds its own files only; "
-            "choose a place outside of it"
-        )
 
 
 def database_of(store: Store) -> str | None:
