@@ -45,6 +45,40 @@ def test_a_plan_is_the_same_whatever_its_parents_hold(request_of, seed, mechanis
             assert pickle.dumps(node.plan) == pickle.dumps(second.nodes[number].plan)
 
 
+def test_sums_keep_their_size_from_table_to_table(request_of, parts):
+    """Parents enter a sample with a sample of theirs, so that scales fit what blocks will hold."""
+    rows, sizes = 300, []
+    for seed in range(8):
+        networks, sums = (parts.only(mechanism_choices=name) for name in ("mlp", "linear"))
+        above = Scm().plan(request_of(seed, parts=networks, name="a", rows=rows))
+        raw = above.raw(BlockRequest(index=0, start=0, stop=rows, parent_rows={}))
+        block = BlockRequest(
+            index=0, start=0, stop=rows, parent_rows={"foreign_row_0": np.arange(rows)[::-1].copy()}
+        )
+        above = above.fit(above.summarize(raw))
+        request = request_of(seed, parts=sums, name="b", rows=rows, parents=["a"])
+        (parent,) = request.parents
+        parent = evolve(
+            parent,
+            table=evolve(parent.table, rows=rows),
+            columns=above.columns,
+            values=above.apply(raw, evolve(block, parent_rows={})),
+            mode=above.mode,
+            sample=above.sample,
+        )
+        below = Scm().plan(evolve(request, parents=(parent,)))
+        made = below.raw(block)
+        caused = {column.name: below.nodes[column.node] for column in below.columns}
+        sizes += [
+            float(made[name].std())
+            for name, node in caused.items()
+            if isinstance(node, MechanismNode) and made[name].dtype == np.float32
+        ]
+    assert len(sizes) > 20
+    assert 0.3 < np.median(sizes) < 2
+    assert max(sizes) < 20
+
+
 def test_a_table_without_such_mechanisms_computes_no_sample(request_of):
     request = request_of(rows=500, parents=["a"])
     plan = Scm().plan(request)

@@ -2,22 +2,24 @@
 
 Values of nodes differ by orders of magnitude, and whole columns are known only once they are made. A
 mechanism that scales its inputs, or cuts them at thresholds, therefore looks at some rows that are computed
-from the plan: values of sources from all over the table, then node after node as if every foreign key were
-null. No intervention changes them, and they are computed only where a mechanism asks. Not here: the rows of a
-database (`plurel_scm.table_plan`).
+from the plan: values of sources from all over the table, then node after node, with parents from the sample
+of the parent's table. No intervention changes them, and they are computed only where a mechanism asks. Not
+here: the rows of a database (`plurel_scm.table_plan`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
 from plurel.plugins.requests import BLOCK_ROWS, RowSample
+from plurel_scm.foreign import BlockRows, Parent
 from plurel_scm.table_plan import MechanismNode, SourceNode
 
 if TYPE_CHECKING:
@@ -40,11 +42,13 @@ class SampledRows:
     Attributes:
         rows: rows of the whole table.
         nodes: its nodes, inputs first, by number; more may come in.
+        parents: its parents, which are asked for their samples.
         known: values of those that were asked for.
     """
 
     rows: int
     nodes: Mapping[int, SourceNode | MechanismNode]
+    parents: tuple[Parent, ...]
     known: dict[int, Values] = field(factory=dict, repr=False)
 
     def values(self, numbers: Sequence[int]) -> tuple[Values, ...]:
@@ -67,7 +71,19 @@ class SampledRows:
         if isinstance(node, SourceNode):
             return np.concatenate([self._block(node, index)[place] for index, place in self.places()])
         inputs = [self.known[number] for number in node.inputs]
-        return node.block(0, min(self.rows, SAMPLE_ROWS), inputs, None)
+        return node.block(0, self.count, inputs, self._foreign)
+
+    @property
+    def count(self) -> int:
+        """Rows of the sample."""
+        return min(self.rows, SAMPLE_ROWS)
+
+    @cached_property
+    def _foreign(self) -> BlockRows | None:
+        if not self.parents:
+            return None
+        pairs = [_sampled(parent, self.count) for parent in self.parents]
+        return BlockRows(tuple(parent for parent, _ in pairs), tuple(rows for _, rows in pairs))
 
     def _block(self, node: SourceNode, index: int) -> Values:
         start = index * BLOCK_ROWS
@@ -79,14 +95,25 @@ class SampledRows:
         blocks = [
             place * (count - 1) // max(1, min(count, _BLOCKS) - 1) for place in range(min(count, _BLOCKS))
         ]
-        wanted = min(self.rows, SAMPLE_ROWS)
         rows = [min(BLOCK_ROWS, self.rows - index * BLOCK_ROWS) for index in blocks]
-        places = np.arange(wanted) * sum(rows) // max(1, wanted)
+        places = np.arange(self.count) * sum(rows) // max(1, self.count)
         ends = np.cumsum([0, *rows])
         return [
             (index, places[(start <= places) & (places < stop)] - start)
             for index, start, stop in zip(blocks, ends, ends[1:], strict=False)
         ]
+
+
+def _sampled(parent: Parent, count: int) -> tuple[Parent, NDArray[np.int64]]:
+    """A parent with its sample for rows, and the parent row of `count` rows; without a sample, none."""
+    table = parent.table
+    values = {} if table.sample is None else table.sample()
+    rows = len(next(iter(values.values()), ()))
+    found = np.arange(count) % rows if rows else np.full(count, -1)
+    if not rows:
+        values = {column.name: np.zeros(1, dtype=np.int64) for column in table.columns}
+    short = evolve(table, table=evolve(table.table, rows=max(rows, 1)), values=values)
+    return Parent(short, parent.encoders, parent.dim, parent.kernel), found
 
 
 def input_sample(

@@ -83,9 +83,13 @@ class Scm:
             log_scale=self.log_scale,
             clipped=self.clipped,
         )
+        with placed(f"what {table} sees of its parents"):
+            parents = draw_parents(
+                request.parents, self.dim, rule, parts, stream / "foreign", kernel=self.backend == "kernel"
+            )
         foreign = tuple(value for parent in request.parents for value in foreign_inputs(parent))
         nodes: dict[int, SourceNode | MechanismNode] = {}
-        sampled = SampledRows(request.table.rows, nodes)
+        sampled = SampledRows(request.table.rows, nodes, tuple(parent.emptied() for parent in parents))
         names: dict[int, str] = {}
         for number in graph.live():
             with placed(node_place(table, number, graph.kinds[number].column)):
@@ -94,10 +98,6 @@ class Scm:
             planned_column(column, number)
             for column, number in zip(request.table.columns, graph.shown, strict=True)
         )
-        with placed(f"what {table} sees of its parents"):
-            parents = draw_parents(
-                request.parents, self.dim, rule, parts, stream / "foreign", kernel=self.backend == "kernel"
-            )
         return ScmPlan(
             table=table,
             columns=columns,

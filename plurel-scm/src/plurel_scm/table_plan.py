@@ -78,7 +78,7 @@ class ScmPlan:
         nodes: the nodes that columns depend on, inputs first, by number.
         parents: its parents with their encoders.
         graph: what causes what, of these nodes.
-        sampled: a few of its rows as they are without parents.
+        sampled: a few of its rows as they are without any intervention.
         mode: how children read its columns, `eager` or `lazy`.
         cuts: how columns of labels are cut from numbers, by column; in a lazy table only.
     """

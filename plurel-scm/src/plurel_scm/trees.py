@@ -100,12 +100,8 @@ class TreesNode:
         self, inputs: Sequence[NDArray[Any]], foreign: ForeignRows | None, noise: F32
     ) -> NDArray[Any]:
         """Values of a block, `[rows]` f32 or int64 labels."""
-        rows = len(noise)
-        if foreign is None:  # rows of a sample: every question about a parent is answered no
-            beside = [np.full(rows, np.nan, dtype=np.float32)] * len(self.foreign)
-        else:
-            beside = [foreign.values(place) for place in self.foreign]
-        sums = np.zeros((rows, self.outputs), dtype=np.float32)
+        beside = [foreign.values(place) for place in self.foreign] if foreign is not None else []
+        sums = np.zeros((len(noise), self.outputs), dtype=np.float32)
         for tree in self.trees:
             tree.add([*inputs, *beside], sums)
         return settle(sums, noise, self.noise_scale, category=self.category)

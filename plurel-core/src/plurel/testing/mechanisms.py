@@ -1,7 +1,7 @@
 """Rules of mechanisms: functions of causal nodes that know nothing but their rows.
 
-Nodes of both outputs are planned, with inputs of both kinds, with and without parent rows, from the run's
-choices of a config. Not here: whether a function makes for good databases.
+Nodes of both outputs are planned, with inputs of both kinds, with and without parent rows and a sample, from
+the run's choices of a config. Not here: whether a function makes for good databases.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from plurel.config import Config, resolve
 from plurel.plugins import get_ledger
 from plurel.plugins.protocols import Aggregation, ForeignRows, NodePlan
-from plurel.plugins.requests import MechanismRequest, NodeInput, Parts
+from plurel.plugins.requests import MechanismRequest, NodeInput, Parts, RowSample
 from plurel.seeding import Stream
 from plurel.testing.rules import Rules, Subject, elsewhere, require, same, untouched_randomness
 
@@ -218,8 +218,18 @@ def _cases(subject: MechanismSubject) -> list[Case]:
     )
     category = evolve(number, output="category", categories=LABELS)
     return [
-        Case(request=evolve(one, foreign=foreign)) for one in (number, category) for foreign in ((), _FOREIGN)
+        Case(request=request)
+        for one in (number, category)
+        for request in (one, evolve(one, foreign=_FOREIGN, sample=_sample))
     ]
+
+
+def _sample() -> RowSample:
+    """Where the rows of a case lie about."""
+    generator = Stream(0).generator()
+    numbers = generator.normal(size=(2, ROWS)).astype(np.float32)
+    labels = generator.integers(0, 4, (2, ROWS))
+    return RowSample(inputs=(numbers[0], labels[0]), foreign=(numbers[1], labels[1]))
 
 
 def _compute(case: Case, plan: NodePlan) -> Any:
