@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plurel import Choices, Config, DatabaseParams, SCMParams, SyntheticDataset
+from plurel.artefacts.database import DatabaseArtefact
 from plurel.errors import RequestError
 from plurel.graph import read_causal_graph
+from plurel.plugins.requests import ArtefactRequest
 
 LARGEST = float(np.finfo(np.float32).max)
 MODES = ("type_eager", "type_lazy")
@@ -206,6 +208,19 @@ def test_a_saved_graph_reads_back(tmp_path):
     assert {node.column is None for node in graph.nodes} == {True, False}
     assert all(edge.weight is not None for edge in graph.edges if edge.through is None)
     assert {edge.through for edge in graph.edges} > {None}
+
+
+def test_inspect_sums_up_causes_table_by_table(tmp_path):
+    dataset = dataset_of(1, "type_lazy", "mixed")
+    told = DatabaseArtefact().inspect(ArtefactRequest(path=dataset.save(tmp_path / "one")))
+    graph, causes = dataset.causal_graph, told.facts["causes"]
+    assert list(causes) == [table.name for table in dataset.schema]
+    assert sum(one["columns"] + one["hidden"] for one in causes.values()) == len(graph.nodes)
+    assert sum(one["edges"] + one["edges_from_parents"] for one in causes.values()) == len(graph.edges)
+    for name, one in causes.items():
+        own = [node.mechanism for node in graph.nodes if node.table == name]
+        assert one["computed_by"] == {mechanism: own.count(mechanism) for mechanism in own}
+    assert "causes" in [listing.title for listing in told.listings]
 
 
 def test_a_cached_graph_is_read_without_generating(tmp_path, monkeypatch):

@@ -92,7 +92,8 @@ class TablePlan(Protocol):
 
     A run goes: `raw` and `summarize` for each block, `merge` in block order, `fit`, then `apply` for each
     block. Blocks come in any order and on several threads at once: what is asked of one must not depend on
-    what was asked of another. A plan may also have a method `sample`, for `ParentTable.sample` of its children.
+    what was asked of another. A plan may also have a method `sample`, for `ParentTable.sample` of its
+    children.
     """
 
     @property
