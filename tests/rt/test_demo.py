@@ -126,6 +126,14 @@ def test_a_run_of_another_demo_is_not_replaced(tmp_path: Path, capsys: pytest.Ca
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [run / "recipe.yaml"]
 
 
+def test_a_recipe_that_is_none_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = tmp_path / "run" / "recipe.yaml"
+    recipe.parent.mkdir()
+    recipe.write_text("[1]")
+    assert main(["demo", "--quick", "--out", str(tmp_path)]) == 2
+    assert f"{recipe}: this is a mapping, got [1]" in capsys.readouterr().err
+
+
 def test_a_database_of_that_name_from_elsewhere_is_not_taken_for_the_flights(tmp_path: Path) -> None:
     flights = tmp_path / "databases" / "nycflights13"
     (flights / "db").mkdir(parents=True)

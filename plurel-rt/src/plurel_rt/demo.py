@@ -20,7 +20,7 @@ from cyclopts import App, Parameter
 
 from plurel.cli.numbers import whole
 from plurel.cli.output import Reporter, reporter
-from plurel.errors import RequestError
+from plurel.errors import ConfigError, RequestError
 from plurel.places import held, refuse_inside, write_whole
 from plurel_rt.threads import let_idle_threads_sleep, one_torch_thread
 
@@ -240,16 +240,19 @@ class _Demo:
 
     def _import(self) -> Path:
         """The real database as a RelBench directory."""
+        from plurel.artefacts.origins import contributions_in, trace
         from plurel.importers.run import run_importer
         from plurel.plugins import get_ledger
         from plurel.plugins.requests import ImportRequest
         from plurel.relbench_io import checked_origin, read_directory
+        from plurel.relbench_io.origin import ORIGIN
 
         out = self.out / "databases" / REAL
         importer = get_ledger().find("importers", REAL)
         if out.exists():
             said = checked_origin(read_directory(out)) or {}
-            if importer.id not in (made.get("id") for made in said.get("contributions", ())):
+            made_by = trace(contributions_in(said, out), get_ledger(), out / ORIGIN)
+            if importer.id not in (each.id for each in made_by):
                 raise RequestError(
                     f"{out} is there and was not made by the importer {importer.id}; choose another --out"
                 )
@@ -284,14 +287,20 @@ class _Demo:
 
     def _differences(self, run: Path) -> list[str]:
         """In which fields the recipe of a run that is there is another one than this demo's, places aside."""
-        from plurel.config.files import read
+        from plurel.config.convert import structure
+        from plurel.config.files import in_file, read
+        from plurel_rt.recipe import Recipe
         from plurel_rt.runs import RECIPE
 
-        stores = [self.out / "stores" / f"rel-synthetic-{seed}" for seed in self._seeds]
-        theirs, ours = read(run / RECIPE), self._recipe(stores).to_dict()
+        said = read(run / RECIPE)
+        try:
+            theirs = structure(said, Recipe).to_dict()
+        except ConfigError as error:
+            raise in_file(run / RECIPE, error) from error
+        ours = self._recipe(self.out / "stores" / f"rel-synthetic-{seed}" for seed in self._seeds).to_dict()
         for recipe in (theirs, ours):
-            recipe["stores"] = [Path(store).name for store in recipe.get("stores", ())]
-        return [name for name in ours if name != "out" and theirs.get(name) != ours[name]]
+            recipe["stores"] = [Path(store).name for store in recipe["stores"]]
+        return [name for name in ours if name != "out" and theirs[name] != ours[name]]
 
     def _pretrain(self, stores: list[Path]) -> dict[str, Any]:
         """A small transformer that learns to fill in masked cells of the synthetic databases alone."""
