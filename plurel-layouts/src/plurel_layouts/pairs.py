@@ -60,8 +60,8 @@ class ErdosRenyi:
         while len(components(nodes, edges)) > 1:
             if tries == MOST_TRIES:
                 raise GenerationError(
-                    f"none of {MOST_TRIES} graphs of {nodes} nodes was connected; p must be greater than "
-                    f"{self.params.p.value}, or redrawn false"
+                    f"none of {MOST_TRIES} graphs of {nodes} nodes was connected; p must be greater (its "
+                    f"choice is {self.params.p.kind} {', '.join(map(str, self.params.p.value))}), or redrawn false"
                 )
             edges = self._edges(nodes, stream / "again" / tries)
             tries += 1
