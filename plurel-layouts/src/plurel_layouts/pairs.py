@@ -59,9 +59,10 @@ class ErdosRenyi:
         tries = 1
         while len(components(nodes, edges)) > 1:
             if tries == MOST_TRIES:
+                given = f"{self.params.p.kind} {', '.join(map(str, self.params.p.value))}"
                 raise GenerationError(
                     f"none of {MOST_TRIES} graphs of {nodes} nodes was connected; p must be greater (its "
-                    f"choice is {self.params.p.kind} {', '.join(map(str, self.params.p.value))}), or redrawn false"
+                    f"choice is {given}), or redrawn false"
                 )
             edges = self._edges(nodes, stream / "again" / tries)
             tries += 1
