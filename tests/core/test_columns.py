@@ -92,6 +92,8 @@ def test_decoding_gives_columns_of_the_type() -> None:
     assert Number().decode(values).dtype == np.float64
     assert Boolean().decode(values).tolist() == [False, True]
     assert Datetime().decode(np.array([0.0])).tolist() == [dt.datetime(1970, 1, 1)]  # noqa: DTZ001
+    far = Datetime().decode(np.array([-3.4e38, 3.4e38]))
+    assert far.tolist() == [dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31)]  # noqa: DTZ001
     assert Category().decode(np.array([3])).tolist() == ["3"]
     assert Text().decode(np.array([3])).tolist() == ["3"]
 

@@ -29,12 +29,25 @@ MECHANISMS = {
 }
 
 
+SURFACES: dict[str, dict[str, Any]] = {
+    "booleans": {},
+    "labels": {"category_collapse": "none"},
+    "typed": {
+        "column_type_choices": Choices(
+            kind="set", value=["number", "boolean", "category", "datetime", "text"]
+        )
+    },
+}
+
+
 def one_of(*values: Any) -> Choices:
     return Choices(kind="set", value=values)
 
 
 @lru_cache(maxsize=64)
-def dataset_of(seed: int, mode: str, mechanisms: str, *, large: bool = False) -> SyntheticDataset:
+def dataset_of(
+    seed: int, mode: str, mechanisms: str, surface: str = "booleans", *, large: bool = False
+) -> SyntheticDataset:
     """A small database, of several blocks a table where it is large."""
     dataset = SyntheticDataset(
         seed,
@@ -44,6 +57,7 @@ def dataset_of(seed: int, mode: str, mechanisms: str, *, large: bool = False) ->
                 num_rows_entity_table_choices=4_100 if large else 40,
                 num_rows_activity_table_choices=8_300 if large else 70,
                 num_cols_choices=Choices(kind="range", value=[2, 5]),
+                **SURFACES[surface],
             ),
             scm_params=SCMParams(
                 propagation_mode_choices=mode, mechanism_choices=one_of(*MECHANISMS[mechanisms])
@@ -55,14 +69,19 @@ def dataset_of(seed: int, mode: str, mechanisms: str, *, large: bool = False) ->
 
 
 datasets = st.builds(
-    dataset_of, st.integers(0, 7), st.sampled_from(MODES), st.sampled_from(sorted(MECHANISMS))
+    dataset_of,
+    st.integers(0, 7),
+    st.sampled_from(MODES),
+    st.sampled_from(sorted(MECHANISMS)),
+    st.sampled_from(sorted(SURFACES)),
 )
 
 
 def labels_of(dataset: SyntheticDataset, column: str) -> int | None:
     """How many labels a column's planned values have, None of a number; dropped columns included."""
     table, _, name = column.partition(".")
-    (planned,) = (one for one in dataset._generated.planned[table].columns if one.name == name)
+    finished = dataset._generated.records[table].finish.columns
+    (planned,) = (one.planned for one in finished if one.planned.name == name)
     return planned.categories
 
 
@@ -170,7 +189,7 @@ def test_an_intervention_is_felt_in_its_own_table_and_through_foreign_keys(mode,
                 table, _, name = effect.partition(".")
                 if name in before[table].df:
                     felt[column.startswith(f"{table}.")].append(effect in found)
-    least = 0.15 if mechanisms == "mlp" else 0.6
+    least = 0.1 if mechanisms == "mlp" else 0.3
     assert np.mean(felt[True]) > least
     assert np.mean(felt[False]) > least
 

@@ -106,10 +106,12 @@ class Datetime:
         return 1.0 if request.arrow_type.startswith(("timestamp", "date")) else 0.0
 
     def decode(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Microseconds since 1970 as `[rows] datetime64[us]`."""
+        """Microseconds since 1970 as `[rows] datetime64[us]`, kept within the years 1 to 9999."""
         import numpy as np
 
-        return values.astype(np.int64).astype("datetime64[us]")
+        first, last = np.array(["0001-01-01", "9999-12-31"], dtype="datetime64[us]").astype(np.int64)
+        moments: NDArray[Any] = np.clip(values, first, last).astype(np.int64).astype("datetime64[us]")
+        return moments
 
 
 @frozen
