@@ -132,13 +132,20 @@ def table(compared: Sequence[Row]) -> str:
             f"| {' | '.join(HEADS)} |",
             f"|{'---|' * len(HEADS)}",
         ]
-        lines += [line(by_name[name], level) for name in names if name in by_name]
+        lines += [line(by_name[name], level, reason(name, by_name)) for name in names if name in by_name]
         lines.append("")
     return "\n".join(lines)
 
 
-def line(row: Row, level: float) -> str:
-    """A statistic as a line of the table."""
+def reason(name: str, compared: Mapping[str, Row]) -> str:
+    """The defects of the reference by which a statistic differs, if without them it does not."""
+    mended = compared.get(f"{name}, mended")
+    known = name in INTENDED and mended is not None and not mended.rejects
+    return f"{INTENDED[name]}; mended, it does not" if known else "not explained"
+
+
+def line(row: Row, level: float, why: str) -> str:
+    """A statistic as a line of the table, and why it rejects if it does."""
     sizes = [f"{count}, {parts:,}" for count, parts in zip(row.ours.databases, row.ours.parts, strict=True)]
     cells = [
         row.name,
@@ -149,7 +156,7 @@ def line(row: Row, level: float) -> str:
         f"{row.ours.rejecting(level):.3f}",
         f"{row.ours.p:.5f}",
         f"{row.corrected:.3f}",
-        f"**rejects**: {INTENDED.get(row.name, 'not explained')}" if row.rejects else "",
+        f"**rejects**: {why}" if row.rejects else "",
     ]
     return f"| {' | '.join(cells)} |"
 

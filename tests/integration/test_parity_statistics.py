@@ -234,3 +234,14 @@ def test_the_table_goes_to_its_place_on_the_page(tmp_path: Path) -> None:
     page.write_text("no place")
     with pytest.raises(ValueError, match="no place for a table"):
         report.write_table(page, "")
+
+
+def test_a_difference_is_explained_only_where_it_goes_with_the_defect() -> None:
+    name = f"{catalogue.NUMBER[0]}, {catalogue.FINISHED}"
+    databases = [measures.measure(family(seed)) for seed in range(6)]
+    same = {row.name: row for row in report.rows(databases, databases, databases, 50)}
+    mended_name = f"{catalogue.NUMBER[0]}, {catalogue.MENDED}"
+    different = {**same, mended_name: same[mended_name]._replace(corrected=0.0)}
+    assert catalogue.INTENDED[name] in report.reason(name, same)
+    assert report.reason(name, different) == "not explained"
+    assert report.reason("tables", same) == "not explained"
