@@ -299,11 +299,3 @@ def test_a_seed_is_an_integer(seed, tmp_path):
 def test_an_integer_of_numpy_is_a_seed():
     dataset = SyntheticDataset(np.int64(3))
     assert (type(dataset.seed), dataset.name) == (int, "rel-synthetic-3")
-
-
-@pytest.mark.parametrize("config", [{}, "plurel-1.1", DatabaseParams(), 0, Config])
-def test_a_config_is_a_config(config):
-    with pytest.raises(
-        RequestError, match=r"the config of a dataset is a plurel.Config, got \w+; Config.preset"
-    ):
-        SyntheticDataset(0, config)

@@ -52,7 +52,7 @@ class SyntheticDataset:
         self, seed: int, config: Config | None = None, *, ledger: Ledger | None = None, threads: int = 1
     ) -> None:
         self.seed = _integer(seed)
-        self.config = Config() if config is None else _config(config)
+        self.config = Config() if config is None else config
         self.threads = threads
         self._ledger = get_ledger() if ledger is None else ledger
         self.resolved: ResolvedConfig = resolve(self.config, self._ledger)
@@ -231,13 +231,6 @@ def _integer(seed: object) -> int:
         return operator.index(seed)  # type: ignore[arg-type]
     except TypeError:
         raise RequestError(f"a seed is an integer, got {seed!r}") from None
-
-
-def _config(config: object) -> Config:
-    if isinstance(config, Config):
-        return config
-    how = "; Config.preset(NAME), Config.from_file(PATH) and Config.from_dict(DATA) give one"
-    raise RequestError(f"the config of a dataset is a plurel.Config, got {type(config).__name__}{how}")
 
 
 def _database(frames: Mapping[str, pd.DataFrame], schema: Schema) -> Database:
