@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import TypeVar
 
 from attrs import frozen
@@ -36,14 +37,15 @@ class Threads:
 
     def __call__(self, function: Callable[[J], R], jobs: Iterable[J], /) -> Iterator[R]:
         """The results in the order of the jobs; what a job raises is raised in its place."""
-        if self.count == 1:
-            yield from map(function, jobs)
-            return
         waiting = iter(jobs)
+        first = list(islice(waiting, 2))
+        if self.count == 1 or len(first) < 2:  # a thread for a single job would only cost
+            yield from map(function, chain(first, waiting))
+            return
         begun: deque[Future[R]] = deque()
         with ThreadPoolExecutor(self.count) as pool:
             try:
-                for job in waiting:
+                for job in chain(first, waiting):
                     begun.append(pool.submit(function, job))
                     if len(begun) == _AHEAD * self.count:
                         yield begun.popleft().result()
