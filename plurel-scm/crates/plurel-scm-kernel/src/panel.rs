@@ -9,6 +9,14 @@ use crate::functions::{clip, exp, log_from_one};
 use crate::lanes::{LANES, Lanes};
 use crate::philox::{Key, words_at};
 
+/// Numbers that one vector of 16 holds: as many labels are looked up by a permutation where the machine has one.
+pub const FEW: usize = 16;
+
+/// Cells of the table of quantiles.
+pub const KNOTS: usize = 1 << 12;
+const FRACTION_BITS: u32 = 20;
+const FRACTION: f32 = 1.0 / (1 << FRACTION_BITS) as f32;
+
 /// One tile of a product: `OUT` outputs of `WIDE` rows, their sums in registers.
 #[inline(always)]
 fn tile<const WIDE: usize, const OUT: usize>(
@@ -51,6 +59,7 @@ fn linear<const WIDE: usize, const OUT: usize>(weights: &[f32], x: &[Lanes], y: 
 }
 
 /// The product in tiles for vectors of 16 numbers.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(crate) fn linear_64_by_4(weights: &[f32], x: &[Lanes], y: &mut [Lanes]) {
     linear::<64, 4>(weights, x, y);
@@ -61,9 +70,6 @@ pub(crate) fn linear_64_by_4(weights: &[f32], x: &[Lanes], y: &mut [Lanes]) {
 pub(crate) fn linear_16_by_4(weights: &[f32], x: &[Lanes], y: &mut [Lanes]) {
     linear::<16, 4>(weights, x, y);
 }
-
-/// Numbers that one vector of 16 holds: as many labels are looked up by a permutation where the machine has one.
-pub const FEW: usize = 16;
 
 /// Vectors of few labels, from a table by dimension, `[panel.len(), FEW]`.
 #[inline(always)]
@@ -137,8 +143,8 @@ pub(crate) fn join(
         Aggregation::Product => fold(state, encoding, |state, x| state * cut(x)),
         Aggregation::Max => fold(state, encoding, |state, x| {
             let x = cut(x);
-            let keeps = (state > x || state.is_nan()) && !x.is_nan();
-            if keeps { state } else { x }
+            let larger = if state > x { state } else { x };
+            if state.is_nan() { f32::NAN } else { larger }
         }),
         Aggregation::LogSumExp => {
             for ((state, total), x) in state.iter_mut().zip(total).zip(encoding) {
@@ -148,7 +154,7 @@ pub(crate) fn join(
                     let ratio = exp(-above.abs());
                     let sum = total.0[lane];
                     total.0[lane] = if above > 0.0 { sum.mul_add(ratio, 1.0) } else { sum + ratio };
-                    state.0[lane] = if above > 0.0 { x } else { largest };
+                    state.0[lane] = if x > largest { x } else { largest };
                 }
             }
         }
@@ -233,11 +239,6 @@ pub(crate) fn add_noise(
         }
     }
 }
-
-/// Cells of the table of quantiles.
-pub const KNOTS: usize = 1 << 12;
-const FRACTION_BITS: u32 = 20;
-const FRACTION: f32 = 1.0 / (1 << FRACTION_BITS) as f32;
 
 /// The label whose score is the largest, the first of them in a tie; NaN counts as the largest.
 #[inline(always)]
