@@ -72,7 +72,7 @@ class NetworkRule:
         Raises:
             ConfigError: for fewer than two.
         """
-        depths = [int(depth) for depth in self.num_layers.draw_many(count, stream)]
+        depths: list[int] = self.num_layers.draw_many(count, stream)
         if min(depths, default=2) < 2:
             raise ConfigError(f"a network has at least 2 weight matrices, got num_layers {min(depths)}")
         return depths
@@ -83,10 +83,10 @@ class NetworkRule:
         Raises:
             ConfigError: for a density outside 0..1, or 0.
         """
-        densities = [float(density) for density in self.weight_density.draw_many(count, stream)]
-        wrong = [density for density in densities if not 0 < density <= 1]
-        if wrong:
-            raise ConfigError(f"weight_density lies above 0 and at most at 1, got {wrong[0]}")
+        densities: list[float] = self.weight_density.draw_many(count, stream)
+        for wrong in (min(densities, default=1), max(densities, default=1)):
+            if not 0 < wrong <= 1:
+                raise ConfigError(f"weight_density lies above 0 and at most at 1, got {wrong}")
         return densities
 
     def draw_scales(self, count: int, stream: Stream) -> F32:
@@ -226,9 +226,12 @@ def draw_networks(
     """
     depths = rule.draw_depths(len(ends), stream / "depths")
     width = rule.width
+    inner = (width, width)
     shapes: list[tuple[int, int]] = []
     for (inputs, outputs), depth in zip(ends, depths, strict=True):
-        shapes += ((inputs, width), *[(width, width)] * (depth - 2), (width, outputs))
+        shapes.append(inner if inputs == width else (inputs, width))
+        shapes += [inner] * (depth - 2)
+        shapes.append(inner if outputs == width else (width, outputs))
     initializers = parts.draw_many("initialization_choices", len(shapes), stream / "initializers")
     densities = rule.draw_densities(len(shapes), stream / "densities")
     matrices = draw_matrices(shapes, initializers, stream / "weights", densities, stream / "masks")

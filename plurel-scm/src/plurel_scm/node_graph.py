@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 from numpy.typing import NDArray
 
 from plurel.errors import ConfigError, GenerationError
@@ -62,11 +62,13 @@ class NodeGraph:
         dag: the graph of all nodes.
         kinds: each node's kind.
         weights: each edge's weight, in the order of `dag.edges`.
+        known: what was asked for already of nodes' inputs.
     """
 
     dag: Dag
     kinds: tuple[NodeKind, ...]
     weights: NDArray[np.float64]
+    known: dict[int, tuple[NodeInput, ...]] = field(factory=dict, repr=False)
 
     @property
     def shown(self) -> tuple[int, ...]:
@@ -86,16 +88,19 @@ class NodeGraph:
 
     def inputs(self, node: int) -> tuple[NodeInput, ...]:
         """What a node depends on inside the table; the names are the nodes' numbers."""
-        edges = np.flatnonzero(self.dag.edges[:, 1] == node)
-        return tuple(
-            NodeInput(
-                kind=self.kinds[parent].kind,
-                categories=self.kinds[parent].categories,
-                weight=float(weight),
-                name=str(parent),
+        if node not in self.known:
+            edges = np.flatnonzero(self.dag.edges[:, 1] == node)
+            pairs = zip(self.dag.edges[edges, 0].tolist(), self.weights[edges].tolist(), strict=True)
+            self.known[node] = tuple(
+                NodeInput(
+                    kind=self.kinds[parent].kind,
+                    categories=self.kinds[parent].categories,
+                    weight=weight,
+                    name=str(parent),
+                )
+                for parent, weight in pairs
             )
-            for parent, weight in zip(self.dag.edges[edges, 0].tolist(), self.weights[edges], strict=True)
-        )
+        return self.known[node]
 
 
 def shown_kind(column: Column) -> NodeKind:

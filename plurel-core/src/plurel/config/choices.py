@@ -255,8 +255,10 @@ def _draw_range(value: tuple[Any, ...], count: int, stream: Stream) -> list[int]
     low, high = value
     if _integers(value):
         return [low + (word * (high - low + 1) >> WORD_BITS) for word in stream.words(count)]
+    low, high = float(low), float(high)
     width = high - low
-    return [min(float(low + width * uniform), float(high)) for uniform in _uniforms(count, stream)]
+    # Rounding may put a draw just above the bounds, never below.
+    return [min(low + width * uniform, high) for uniform in _uniforms(count, stream)]
 
 
 def _draw_log_range(value: tuple[Any, ...], count: int, stream: Stream) -> list[int] | list[float]:

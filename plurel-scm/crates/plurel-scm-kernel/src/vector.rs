@@ -36,22 +36,20 @@ impl Path {
     /// The paths that this machine has, the fastest first.
     #[must_use]
     pub fn available() -> Vec<Path> {
-        let mut paths = Vec::new();
         #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::is_x86_feature_detected as has;
-            let avx2 = has!("avx2") && has!("fma") && has!("bmi2");
-            if avx2 && has!("avx512f") && has!("avx512vl") && has!("avx512dq") && has!("avx512bw") {
-                paths.push(Path(Kind::Avx512));
-            }
-            if avx2 {
-                paths.push(Path(Kind::Avx2));
-            }
-        }
-        #[cfg(target_arch = "aarch64")]
-        paths.push(Path(Kind::Neon));
-        paths.push(Path(Kind::Plain));
-        paths
+        use std::arch::is_x86_feature_detected as has;
+        #[cfg(target_arch = "x86_64")]
+        let avx2 = has!("avx2") && has!("fma") && has!("bmi2");
+        let kinds = [
+            #[cfg(target_arch = "x86_64")]
+            (Kind::Avx512, avx2 && has!("avx512f") && has!("avx512vl") && has!("avx512dq") && has!("avx512bw")),
+            #[cfg(target_arch = "x86_64")]
+            (Kind::Avx2, avx2),
+            #[cfg(target_arch = "aarch64")]
+            (Kind::Neon, true),
+            (Kind::Plain, true),
+        ];
+        kinds.into_iter().filter(|(_, present)| *present).map(|(kind, _)| Path(kind)).collect()
     }
 
     /// Its name, as `PLUREL_KERNEL` takes it.
@@ -124,6 +122,7 @@ macro_rules! operations {
             use super::*;
             mod body {
                 pub(super) use crate::matrices::{draw_matrix, mask_matrix};
+                pub(super) use crate::quantiles::beta_density;
                 pub(super) use crate::panel::*;
                 pub(super) use crate::panel::linear_64_by_4 as linear;
                 pub(super) use crate::vector::permuted::look_up;
@@ -139,6 +138,7 @@ macro_rules! operations {
             use super::*;
             mod body {
                 pub(super) use crate::matrices::{draw_matrix, mask_matrix};
+                pub(super) use crate::quantiles::beta_density;
                 pub(super) use crate::panel::*;
                 pub(super) use crate::panel::linear_16_by_4 as linear;
             }
@@ -153,6 +153,7 @@ macro_rules! operations {
             use super::*;
             mod body {
                 pub(super) use crate::matrices::{draw_matrix, mask_matrix};
+                pub(super) use crate::quantiles::beta_density;
                 pub(super) use crate::panel::*;
                 pub(super) use crate::panel::linear_16_by_4 as linear;
             }
@@ -215,6 +216,8 @@ operations! {
     );
     /// Draws one matrix.
     fn draw_matrix(initializer: Initializer, inputs: usize, outputs: usize, words: &mut Words, out: &mut [f32]);
+    /// The exponentials of weighted sums of two logarithms, with the largest of them for 1.
+    fn beta_density(weights: [f64; 2], logarithms: [&[f64]; 2], density: &mut [f64]);
     /// Keeps each weight with a probability and divides what is kept by it.
     fn mask_matrix(density: f64, words: &mut Words, out: &mut [f32]);
     /// The label with the largest score.

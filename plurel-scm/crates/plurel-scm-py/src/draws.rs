@@ -112,8 +112,9 @@ pub fn signed_log<'py>(py: Python<'py>, values: PyReadonlyArray1<'py, f64>) -> B
 
 /// Quantiles of a Beta distribution at 0, 1/4096, ..., 1, for parameters from 1/2 on.
 #[pyfunction]
-pub fn beta_quantiles(py: Python<'_>, alpha: f64, beta: f64) -> Bound<'_, PyArray1<f64>> {
-    py.detach(|| quantiles::beta_quantiles(alpha, beta)).into_pyarray(py)
+pub fn beta_quantiles(py: Python<'_>, alpha: f64, beta: f64) -> PyResult<Bound<'_, PyArray1<f64>>> {
+    let path = chosen()?;
+    Ok(py.detach(|| quantiles::beta_quantiles(path, alpha, beta)).into_pyarray(py))
 }
 
 fn chosen() -> PyResult<Path> {
