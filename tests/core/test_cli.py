@@ -103,6 +103,16 @@ def test_help_shows_what_is_not_installed_with_the_line_that_installs_it(
     assert "pip install plurel-rt" not in err
 
 
+def test_generate_says_what_packs_its_databases_before_any_work(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("plurel._siblings.is_installed", lambda name: name == "plurel-core")
+    code, out, err = run("generate", "--out", str(tmp_path / "out"), "--preprocess")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: plurel preprocess comes with plurel-sampler-rs, which is not installed: ")
+    assert not (tmp_path / "out").exists()
+
+
 def test_without_the_clone_the_line_says_where_to_run_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_siblings, "_clone", lambda: None)
     line = _siblings.install_line("plurel-layouts", "plurel-scm")

@@ -67,7 +67,7 @@ def _run(tokens: list[str]) -> int:
     if tokens[0] == "--version":
         sys.stdout.write(f"plurel {metadata.version('plurel-core')}\n")
         return 0
-    entry = _find(ledger, tokens[0])
+    entry = find_command(ledger, tokens[0])
     result = _app(entry)(
         [entry.name, *map(_with_hyphens, _up_to_separator(tokens[1:])), *_from_separator(tokens)],
         exit_on_error=False,
@@ -115,7 +115,7 @@ def _interrupted_by_termination() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _find(ledger: Ledger, name: str) -> Entry:
+def find_command(ledger: Ledger, name: str) -> Entry:
     """The command of a name.
 
     Raises:

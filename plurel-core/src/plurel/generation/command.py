@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter, validators
 
 from plurel.cli.config import load
+from plurel.cli.frame import find_command
 from plurel.cli.numbers import whole
 from plurel.cli.output import Progress, reporter
 from plurel.generation.batch import (
@@ -81,7 +82,7 @@ def generate(
     """
     say = reporter(json=json)
     ledger = get_ledger()
-    packer = ledger.find("commands", "preprocess").target() if preprocess else None
+    packer = find_command(ledger, "preprocess").target() if preprocess else None
     params = {} if num_proc is None else {"num_proc": num_proc}
     runner = ledger.find("executors", executor).build(params)
     chosen = load(config, preset, assignments)
