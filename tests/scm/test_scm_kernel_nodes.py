@@ -262,3 +262,11 @@ def test_what_does_not_fit_a_node_is_refused(parts):
 def test_no_rows_are_no_values(parts):
     node, noise = mlp_node(parts, Stream(4), [False])
     assert lowered(node, noise).compute(0, 0, [np.empty(0, dtype=np.float32)], None).shape == (0,)
+
+
+def test_values_of_another_type_are_refused(parts):
+    node = lowered(*mlp_node(parts, Stream(4), [False, True])).node
+    with pytest.raises(TypeError):
+        node.compute(9, [np.zeros(9), np.zeros(9, dtype=np.int64)], [], 0, 0)
+    with pytest.raises(TypeError):
+        node.compute(9, [[0.5] * 9, np.zeros(9, dtype=np.int64)], [], 0, 0)
