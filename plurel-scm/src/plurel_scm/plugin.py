@@ -90,6 +90,7 @@ def plurel_mechanisms() -> list[records.Mechanism]:
             summary="networks that encode each input, an aggregation, noise, and a network that decodes",
             config="plurel_scm.mechanisms:Mlp",
             factory=_itself,
+            revision=2,
         ),
         records.Mechanism(
             name="linear",
@@ -120,6 +121,7 @@ def plurel_activations() -> list[records.Activation]:
             summary="a drawn sum of 3 to 7 sines",
             config="plurel_scm.activations:RandomSines",
             factory=_itself,
+            revision=2,
         ),
     ]
 
@@ -146,7 +148,7 @@ def plurel_aggregations() -> list[records.Aggregation]:
 def plurel_initializers() -> list[records.Initializer]:
     """The prior's six initialisers; the output width stands for the fan-in."""
     return [
-        records.Initializer(name=name, summary=summary, factory=partial(_initializer, name))
+        records.Initializer(name=name, summary=summary, factory=partial(_initializer, name), revision=2)
         for name, summary in _INITIALIZERS.items()
     ]
 
@@ -160,6 +162,7 @@ def plurel_noises() -> list[records.Noise]:
             summary="Beta distributed in 0..1, with parameters of each node's own",
             config="plurel_scm.noises:Beta",
             factory=_itself,
+            revision=2,
         )
     ]
 
@@ -173,30 +176,35 @@ def plurel_sources() -> list[records.Source]:
             summary="series along the rows: trend, cycle and autocorrelated noise",
             config="plurel_scm.series:Ts",
             factory=_itself,
+            revision=2,
         ),
         records.Source(
             name="uniform",
             summary="independent rows, uniform between drawn bounds",
             config="plurel_scm.sources:Uniform",
             factory=_itself,
+            revision=2,
         ),
         records.Source(
             name="gaussian",
             summary="independent rows, normal, clipped to drawn bounds",
             config="plurel_scm.sources:Gaussian",
             factory=_itself,
+            revision=2,
         ),
         records.Source(
             name="beta",
             summary="independent rows, Beta distributed between drawn bounds",
             config="plurel_scm.sources:Beta",
             factory=_itself,
+            revision=2,
         ),
         records.Source(
             name="mixed",
             summary="independent rows, a mixture of 2 or 3 of the other kinds",
             config="plurel_scm.sources:Mixed",
             factory=_itself,
+            revision=2,
         ),
     ]
 
@@ -210,6 +218,7 @@ def plurel_links() -> list[records.Links]:
             summary="hierarchical stochastic block model over contiguous blocks of rows",
             config="plurel_scm.links:HierarchicalBlocks",
             factory=_itself,
+            revision=2,
         )
     ]
 
@@ -239,7 +248,10 @@ def plurel_transforms() -> list[records.Transform]:
             factory="plurel_scm.transforms:RankUniform",
         ),
         records.Transform(
-            name="log", summary="sign(x) log(1 + |x|)", factory="plurel_scm.transforms:signed_log"
+            name="log",
+            summary="sign(x) log(1 + |x|)",
+            factory="plurel_scm.transforms:signed_log",
+            revision=2,
         ),
         records.Transform(
             name="sqrt", summary="sign(x) sqrt(|x|)", factory="plurel_scm.transforms:signed_sqrt"
