@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -106,6 +107,19 @@ def test_the_numbers_are_fixed_for_good() -> None:
         846682603319699183,
         1550162025623633710,
     ]
+
+
+@given(seed=seeds, path=paths, count=st.integers(0, 40))
+def test_words_are_those_of_a_fresh_generator(seed: int, path: list[str | int], count: int) -> None:
+    stream = stream_of(seed, path)
+    assert stream.words(count) == stream.generator().bit_generator.random_raw(count).tolist()
+
+
+def test_threads_draw_their_words_beside_each_other() -> None:
+    streams = [Stream(seed) / "words" for seed in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        drawn = list(pool.map(lambda stream: [stream.words(3) for _ in range(20)], streams))
+    assert drawn == [[stream.words(3)] * 20 for stream in streams]
 
 
 def test_another_process_draws_the_same() -> None:
