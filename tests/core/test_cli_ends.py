@@ -85,7 +85,7 @@ def hung_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return 0
 
     monkeypatch.setattr(frame, "_run", work)
-    before = signal.getsignal(signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it may be ignored here, as under nohup
     yield
     signal.signal(signal.SIGHUP, before)
 
