@@ -104,7 +104,7 @@ def _draw_times(
         blockwise = isinstance(timeline, BlockTimeline)
     runs = blocks(table.rows) if blockwise else [(0, 0, table.rows)]
 
-    def fill(run: tuple[int, int, int]) -> None:
+    def fill(run: tuple[int, int, int]) -> tuple[int, int]:
         index, start, stop = run
         with blaming(f"the timeline {entry.id}", task):
             drawn = timeline.block(request, start, stop) if blockwise else timeline.draw(request)
@@ -117,15 +117,16 @@ def _draw_times(
         times[start:stop] = drawn
         if index % RESTED == 0:
             rest([times])
+        return int(drawn[0]), int(drawn[-1])
 
-    for _ in work(fill, runs):
-        pass
-    firsts = np.array([start for _, start, _ in runs[1:]], dtype=np.int64)
-    if (times[firsts] < times[firsts - 1]).any():
-        raise GenerationError(
-            f"the timeline {entry.id} broke its contract for {table.name}: expected ascending times, "
-            "but a block starts before the one before it has ended"
-        )
+    before: int | None = None
+    for first, last in work(fill, runs):
+        if before is not None and first < before:
+            raise GenerationError(
+                f"the timeline {entry.id} broke its contract for {table.name}: expected ascending times, "
+                "but a block starts before the one before it has ended"
+            )
+        before = last
     return times
 
 
