@@ -110,6 +110,37 @@ def test_matrices_that_do_not_fit_are_refused():
         _kernel.draw_matrices(np.empty(6, dtype=np.float32), [(2, 3)], [6], KEY)
 
 
+def test_sizes_whose_product_is_no_size_fit_nothing():
+    with pytest.raises(ValueError, match="these matrices have too many weights, `out` has 0"):
+        _kernel.draw_matrices(np.empty(0, dtype=np.float32), [(2**32, 2**32)], [0], KEY)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda count: _kernel.words(KEY, 0, count),
+        lambda count: _kernel.normal(KEY, 0, count),
+        lambda count: _kernel.permutation(KEY, 0, count),
+        lambda count: _kernel.shares(KEY, 0, count),
+        lambda count: _kernel.sines(KEY, 0, count),
+        lambda count: _kernel.weights(KEY, 0, count, 1, 1),
+        lambda count: _kernel.weights(KEY, 0, 2**32, count, 2**32),
+        lambda count: _kernel.series(KEY, 0, count, 1, 1, 0.0, 1.0, 1.0, 1.0, 1.0, 1, 1.0, 0.0),
+    ],
+)
+def test_what_memory_does_not_hold_is_an_error_and_not_the_end_of_the_process(draw):
+    with pytest.raises(MemoryError, match="there is no room for"):
+        draw(2**60)
+
+
+@pytest.mark.parametrize("parameter", [0.0, -1.0, np.nan, np.inf])
+def test_parameters_of_no_beta_distribution_are_refused(parameter):
+    with pytest.raises(ValueError, match="finite parameters above 0"):
+        _kernel.beta(KEY, 0, 1, parameter, 1.0)
+    with pytest.raises(ValueError, match="finite parameters from 1/2 on"):
+        _kernel.beta_quantiles(1.0, parameter)
+
+
 def test_a_path_that_this_machine_has_not_is_refused(monkeypatch):
     monkeypatch.setenv("PLUREL_KERNEL", "abacus")
     with pytest.raises(ValueError, match=r"PLUREL_KERNEL is .abacus., but this machine has .*plain"):

@@ -95,11 +95,10 @@ impl Words {
     }
 
     /// Shares that sum to 1, all such equally likely: Dirichlet with all parameters 1.
-    pub fn shares(&mut self, count: usize) -> Vec<f64> {
-        let mut shares: Vec<f64> = (0..count).map(|_| self.exponential()).collect();
+    pub fn shares(&mut self, shares: &mut [f64]) {
+        shares.fill_with(|| self.exponential());
         let total: f64 = shares.iter().sum();
         shares.iter_mut().for_each(|share| *share /= total);
-        shares
     }
 }
 
@@ -142,7 +141,8 @@ mod tests {
 
     #[test]
     fn shares_sum_to_one() {
-        let shares = Words::new([3, 1], 0).shares(9);
+        let mut shares = [0.0; 9];
+        Words::new([3, 1], 0).shares(&mut shares);
         assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-15 && shares.iter().all(|share| *share > 0.0));
     }
 

@@ -6,59 +6,85 @@ use plurel_scm_kernel::philox::{Key, Words};
 use plurel_scm_kernel::series::Series;
 use plurel_scm_kernel::vector::Path;
 use plurel_scm_kernel::{draws, quantiles, special};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 
 fn halves(key: u128) -> Key {
     [key as u64, (key >> 64) as u64]
 }
 
-fn filled<'py, T: numpy::Element + Send>(
+/// Room for the product of some sizes; what memory does not hold is an error of Python's, and no abort.
+pub(crate) fn room<T: Clone + Default>(sizes: &[usize]) -> PyResult<Vec<T>> {
+    let wanted = sizes.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
+    let mut values = Vec::new();
+    match wanted {
+        Some(count) if values.try_reserve_exact(count).is_ok() => values.resize(count, T::default()),
+        _ => return Err(PyMemoryError::new_err(format!("there is no room for {sizes:?} numbers"))),
+    }
+    Ok(values)
+}
+
+fn filled<'py, T: numpy::Element + Clone + Default + Send>(
     py: Python<'py>,
     key: u128,
     block: u64,
     count: usize,
     mut draw: impl FnMut(&mut Words) -> T + Send,
-) -> Bound<'py, PyArray1<T>> {
-    let values: Vec<T> = py.detach(|| {
+) -> PyResult<Bound<'py, PyArray1<T>>> {
+    let mut values = room(&[count])?;
+    py.detach(|| {
         let mut words = Words::new(halves(key), block);
-        std::iter::repeat_with(|| draw(&mut words)).take(count).collect()
+        values.fill_with(|| draw(&mut words));
     });
-    values.into_pyarray(py)
+    Ok(values.into_pyarray(py))
+}
+
+/// Refuses parameters of a Beta distribution below the least, and what is no number.
+fn check_beta(least: f64, parameters: [f64; 2]) -> PyResult<()> {
+    if parameters.iter().all(|parameter| parameter.is_finite() && *parameter >= least) {
+        return Ok(());
+    }
+    let words = if least < 0.5 { "above 0" } else { "from 1/2 on" };
+    Err(PyValueError::new_err(format!("a Beta distribution has finite parameters {words}, got {parameters:?}")))
 }
 
 /// The first words of a block of a stream.
 #[pyfunction]
-pub fn words(py: Python<'_>, key: u128, block: u64, count: usize) -> Bound<'_, PyArray1<u64>> {
-    let values = py.detach(|| {
-        let mut values = vec![0; count];
-        Words::new(halves(key), block).fill(&mut values);
-        values
-    });
-    values.into_pyarray(py)
+pub fn words(py: Python<'_>, key: u128, block: u64, count: usize) -> PyResult<Bound<'_, PyArray1<u64>>> {
+    let mut values = room(&[count])?;
+    py.detach(|| Words::new(halves(key), block).fill(&mut values));
+    Ok(values.into_pyarray(py))
 }
 
 /// Uniform numbers in 0..1.
 #[pyfunction]
-pub fn uniform(py: Python<'_>, key: u128, block: u64, count: usize) -> Bound<'_, PyArray1<f64>> {
+pub fn uniform(py: Python<'_>, key: u128, block: u64, count: usize) -> PyResult<Bound<'_, PyArray1<f64>>> {
     filled(py, key, block, count, Words::uniform)
 }
 
 /// Standard normal numbers.
 #[pyfunction]
-pub fn normal(py: Python<'_>, key: u128, block: u64, count: usize) -> Bound<'_, PyArray1<f64>> {
+pub fn normal(py: Python<'_>, key: u128, block: u64, count: usize) -> PyResult<Bound<'_, PyArray1<f64>>> {
     filled(py, key, block, count, Words::normal)
 }
 
 /// Standard Cauchy numbers.
 #[pyfunction]
-pub fn cauchy(py: Python<'_>, key: u128, block: u64, count: usize) -> Bound<'_, PyArray1<f64>> {
+pub fn cauchy(py: Python<'_>, key: u128, block: u64, count: usize) -> PyResult<Bound<'_, PyArray1<f64>>> {
     filled(py, key, block, count, Words::cauchy)
 }
 
 /// Beta numbers, for parameters above 0.
 #[pyfunction]
-pub fn beta(py: Python<'_>, key: u128, block: u64, count: usize, alpha: f64, beta: f64) -> Bound<'_, PyArray1<f64>> {
+pub fn beta(
+    py: Python<'_>,
+    key: u128,
+    block: u64,
+    count: usize,
+    alpha: f64,
+    beta: f64,
+) -> PyResult<Bound<'_, PyArray1<f64>>> {
+    check_beta(f64::from_bits(1), [alpha, beta])?;
     filled(py, key, block, count, move |words| words.beta(alpha, beta))
 }
 
@@ -68,32 +94,35 @@ pub fn below(py: Python<'_>, key: u128, block: u64, count: usize, bound: u64) ->
     if bound == 0 || bound > i64::MAX as u64 {
         return Err(PyValueError::new_err(format!("integers are drawn below 1 to 2**63 - 1, got {bound}")));
     }
-    Ok(filled(py, key, block, count, move |words| words.below(bound) as i64))
+    filled(py, key, block, count, move |words| words.below(bound) as i64)
 }
 
 /// The integers from 0 in random order.
 #[pyfunction]
-pub fn permutation(py: Python<'_>, key: u128, block: u64, count: usize) -> Bound<'_, PyArray1<i64>> {
-    let values = py.detach(|| {
-        let mut values: Vec<i64> = (0..count as i64).collect();
+pub fn permutation(py: Python<'_>, key: u128, block: u64, count: usize) -> PyResult<Bound<'_, PyArray1<i64>>> {
+    let mut values = room(&[count])?;
+    py.detach(|| {
+        values.iter_mut().zip(0..).for_each(|(value, place)| *value = place);
         Words::new(halves(key), block).shuffle(&mut values);
-        values
     });
-    values.into_pyarray(py)
+    Ok(values.into_pyarray(py))
 }
 
 /// Shares that sum to 1, all such equally likely.
 #[pyfunction]
-pub fn shares(py: Python<'_>, key: u128, block: u64, count: usize) -> Bound<'_, PyArray1<f64>> {
-    py.detach(|| Words::new(halves(key), block).shares(count)).into_pyarray(py)
+pub fn shares(py: Python<'_>, key: u128, block: u64, count: usize) -> PyResult<Bound<'_, PyArray1<f64>>> {
+    let mut values = room(&[count])?;
+    py.detach(|| Words::new(halves(key), block).shares(&mut values));
+    Ok(values.into_pyarray(py))
 }
 
 /// Amplitude, frequency and phase of sines, a row each.
 #[pyfunction]
 pub fn sines(py: Python<'_>, key: u128, block: u64, count: usize) -> PyResult<Bound<'_, PyArray2<f32>>> {
-    let values = py.detach(|| {
+    let mut values = room(&[count, 3])?;
+    py.detach(|| {
         let mut words = Words::new(halves(key), block);
-        (0..count).flat_map(|_| words.sine()).collect::<Vec<f32>>()
+        values.as_chunks_mut::<3>().0.fill_with(|| words.sine());
     });
     values.into_pyarray(py).reshape([count, 3])
 }
@@ -113,6 +142,7 @@ pub fn signed_log<'py>(py: Python<'py>, values: PyReadonlyArray1<'py, f64>) -> B
 /// Quantiles of a Beta distribution at 0, 1/4096, ..., 1, for parameters from 1/2 on.
 #[pyfunction]
 pub fn beta_quantiles(py: Python<'_>, alpha: f64, beta: f64) -> PyResult<Bound<'_, PyArray1<f64>>> {
+    check_beta(0.5, [alpha, beta])?;
     let path = chosen()?;
     Ok(py.detach(|| quantiles::beta_quantiles(path, alpha, beta)).into_pyarray(py))
 }
@@ -139,13 +169,12 @@ pub fn weights(
     outputs: usize,
 ) -> PyResult<Bound<'_, PyArray1<f32>>> {
     let (initializer, path) = (known(initializer)?, chosen()?);
-    let values = py.detach(|| {
+    let mut values = room(&[count, inputs, outputs])?;
+    py.detach(|| {
         let mut words = Words::new(halves(key), 0);
-        let mut values = vec![0.0; count * inputs * outputs];
         for matrix in values.chunks_mut((inputs * outputs).max(1)) {
             initializer.draw(path, inputs, outputs, &mut words, matrix);
         }
-        values
     });
     Ok(values.into_pyarray(py))
 }
@@ -176,8 +205,10 @@ pub fn draw_matrices(
     }
     let path = chosen()?;
     let mut rest = out.as_slice_mut()?;
-    let size: usize = shapes.iter().map(|(inputs, outputs)| inputs * outputs).sum();
-    if rest.len() != size {
+    let add = |sum: usize, (inputs, outputs): &(usize, usize)| sum.checked_add(inputs.checked_mul(*outputs)?);
+    let size = shapes.iter().try_fold(0, add);
+    if size != Some(rest.len()) {
+        let size = size.map_or("too many".into(), |size| size.to_string());
         return Err(PyValueError::new_err(format!("these matrices have {size} weights, `out` has {}", rest.len())));
     }
     py.detach(|| {
@@ -221,10 +252,7 @@ pub fn series(
         )));
     }
     let series = Series { rows, low, high, trend_scale, trend_alpha, cycle_scale, cycle_rows, noise_scale, rho };
-    let values = py.detach(|| {
-        let mut values = vec![0.0; count];
-        series.block(halves(key), block, block_rows, &mut values);
-        values
-    });
+    let mut values = room(&[count])?;
+    py.detach(|| series.block(halves(key), block, block_rows, &mut values));
     Ok(values.into_pyarray(py))
 }

@@ -12,6 +12,8 @@ use plurel_scm_kernel::vector::Path;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::draws::room;
+
 fn refused(error: Error) -> PyErr {
     PyValueError::new_err(error.0)
 }
@@ -146,11 +148,11 @@ impl Node {
         let key = [key as u64, (key >> 64) as u64];
         let block = Block { rows, inputs: &columns, parents: &parents, key, number: block };
         if self.node.is_category() {
-            let mut values = vec![0; rows];
+            let mut values = room(&[rows])?;
             py.detach(|| self.node.compute(Path::chosen()?, &block, Values::Labels(&mut values))).map_err(refused)?;
             return Ok(values.into_pyarray(py).into_any());
         }
-        let mut values = vec![0.0; rows];
+        let mut values = room(&[rows])?;
         py.detach(|| self.node.compute(Path::chosen()?, &block, Values::Numbers(&mut values))).map_err(refused)?;
         Ok(values.into_pyarray(py).into_any())
     }
