@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from attrs import evolve, field, frozen, validators
 
 from plurel.config import Choices, Draws, Within
+from plurel.config.params import MOST_LAYERS, MOST_WIDTH
 from plurel.graph import CausalBundle, CausalEdge, CausalGraph, CausalNode
 from plurel.plugins.requests import MechanismRequest, PlannedColumn, SourceRequest
 from plurel_scm.cuts import Cut, draw_cut
@@ -59,8 +60,8 @@ class Scm:
         backend: what computes nodes whose parts are all built in: the `kernel`, or `numpy` as all others.
     """
 
-    dim: int = field(default=32, validator=Within(1, integers=True))
-    num_layers: Choices = field(factory=default_layers, validator=Draws(2, integers=True))
+    dim: int = field(default=32, validator=Within(1, MOST_WIDTH, integers=True))
+    num_layers: Choices = field(factory=default_layers, validator=Draws(2, MOST_LAYERS, integers=True))
     weight_density: Choices = field(factory=default_density, validator=Draws(0, 1, above=True))
     log_scale: Choices = field(factory=default_log_scale, validator=Draws(-MOST_LOG_SCALE, MOST_LOG_SCALE))
     clipped: bool = field(default=True, validator=validators.instance_of(bool))
