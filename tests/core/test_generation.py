@@ -370,6 +370,26 @@ def test_a_table_model_that_leaves_values_out_is_an_error_that_says_where(spoil,
         made(0, table_model_choices=model)
 
 
+def test_a_table_model_cannot_write_into_its_parents_or_its_links():
+    def values_of_parents(request):
+        return next(iter(request.parents[0].values.values()))
+
+    class Links(NoisePlan):
+        def raw(self, request):
+            for rows in request.parent_rows.values():
+                rows[:] = 0
+            return NoisePlan.raw(self, request)
+
+    def plan(request):
+        if request.parents:
+            values_of_parents(request)[:] = 0
+        return NoisePlan(request)
+
+    for model in (SimpleNamespace(plan=plan), SimpleNamespace(plan=Links)):
+        with pytest.raises(PluginError, match=r"fakes:table_model_choices failed at .*read-only"):
+            made(0, table_model_choices=model)
+
+
 def test_a_table_model_that_plans_other_columns_than_the_schema_s_is_an_error():
     class Spoilt(NoisePlan):
         columns = ()

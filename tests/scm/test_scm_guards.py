@@ -111,6 +111,11 @@ WRONG = {
         GenerationError,
         r"broke its contract for {place}: expected shape .* of float32, got a list",
     ),
+    "an array of another kind": (
+        np.ma.masked_array,
+        GenerationError,
+        r"broke its contract for {place}: expected shape .* of float32, got a MaskedArray",
+    ),
 }
 
 
@@ -118,6 +123,30 @@ WRONG = {
 def test_a_right_contribution_is_used_as_it_is(request_of, parts, choice):
     values = values_of(request_of, parts, choice, made(choice, lambda right: right))
     assert all(np.isfinite(column).all() for column in values.values())
+
+
+def unwritable(values):
+    values = values.copy()
+    values.flags.writeable = False
+    return values
+
+
+@pytest.mark.parametrize("choice", NAMES)
+def test_what_may_not_be_written_into_is_as_right_as_what_may(request_of, parts, choice):
+    values = values_of(request_of, parts, choice, made(choice, unwritable))
+    right = values_of(request_of, parts, choice, made(choice, lambda right: right))
+    for name, column in right.items():
+        np.testing.assert_array_equal(values[name], column)
+
+
+def test_a_mechanism_that_writes_into_its_inputs_is_told_of(request_of, parts):
+    def compute(inputs, foreign, noise):
+        inputs[0][:] = 0
+        return noise
+
+    mechanism = SimpleNamespace(plan=lambda request: SimpleNamespace(noise_shape=(), compute=compute))
+    with pytest.raises(PluginError, match=f"the mechanism .* failed at {PLACE}: ValueError: .*read-only"):
+        values_of(request_of, parts, "mechanism_choices", mechanism)
 
 
 @pytest.mark.parametrize(

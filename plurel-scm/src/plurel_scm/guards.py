@@ -98,18 +98,18 @@ def blamed(who: str) -> Iterator[None]:
 
 
 def checked(who: str, values: Any, shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
-    """An array that a contribution gave.
+    """An array that a contribution gave, as one that may be written into.
 
     Raises:
         FaultError: unless it has exactly this shape and type.
     """
-    if not isinstance(values, np.ndarray):
+    if type(values) is not np.ndarray:  # a masked array, say, adds up in other ways
         raise FaultError(who, f"expected shape {shape} of {np.dtype(dtype)}, got a {type(values).__name__}")
     if values.shape != shape or values.dtype != dtype:
         raise FaultError(
             who, f"expected shape {shape} of {np.dtype(dtype)}, got shape {values.shape} of {values.dtype}"
         )
-    return values
+    return values if values.flags.writeable else values.copy()
 
 
 def checked_column(who: str, values: Any, rows: int, categories: int | None) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
 from plurel.errors import GenerationError
+from plurel.generation.scratch import read_only
 from plurel_scm.cuts import Cut, CutFacts
 from plurel_scm.foreign import BlockRows, Parent, block_rows
 from plurel_scm.guards import node_place, placed
@@ -65,7 +66,7 @@ class MechanismNode:
         if self.kernel is not None:
             return self.kernel.compute(index, rows, inputs, foreign)
         noise = self.noise.block(index, (rows, *self.plan.noise_shape))
-        return self.plan.compute(inputs, foreign, noise)
+        return self.plan.compute([read_only(values) for values in inputs], foreign, noise)
 
 
 @frozen(kw_only=True, eq=False)

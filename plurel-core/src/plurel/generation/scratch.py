@@ -74,6 +74,20 @@ class ScratchColumns(Mapping[str, NDArray[Any]]):
         self._columns.clear()
 
 
+def read_only(values: NDArray[Any]) -> NDArray[Any]:
+    """A view that nobody can write into: what contributions are shown but others own.
+
+    Example:
+        >>> read_only(np.zeros(3))[0] = 1
+        Traceback (most recent call last):
+        ...
+        ValueError: assignment destination is read-only
+    """
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
 def rest(columns: Iterable[NDArray[Any]]) -> None:
     """Let go of the memory that columns mapped from disk take in this process; their values stay there.
 

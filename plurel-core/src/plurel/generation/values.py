@@ -16,7 +16,7 @@ from attrs import frozen
 
 from plurel.errors import GenerationError
 from plurel.generation.blame import blaming
-from plurel.generation.scratch import ScratchColumns, rest
+from plurel.generation.scratch import ScratchColumns, read_only, rest
 from plurel.generation.structure import RESTED, blocks
 from plurel.pieces import in_order
 from plurel.plugins.requests import BlockRequest, ParentTable, TableRequest
@@ -125,7 +125,7 @@ def _parents(table: Table, made: Mapping[str, TableValues]) -> tuple[ParentTable
             foreign_key=key,
             table=made[key.parent].table,
             columns=made[key.parent].plan.columns,
-            values=made[key.parent].values,
+            values={name: read_only(column) for name, column in made[key.parent].values.items()},
             mode=made[key.parent].plan.mode,
             sample=getattr(made[key.parent].plan, "sample", None),
         )
@@ -167,7 +167,7 @@ def _run(
 
     def request(block: tuple[int, int, int]) -> BlockRequest:
         index, start, stop = block
-        rows = {column: parents[start:stop] for column, parents in links.items()}
+        rows = {column: read_only(parents[start:stop]) for column, parents in links.items()}
         return BlockRequest(index=index, start=start, stop=stop, parent_rows=rows, do=do)
 
     every = blocks(table.rows)

@@ -98,7 +98,7 @@ class ParentTable:
         foreign_key: the key through which it is seen.
         table: its schema.
         columns: its planned columns, those that a later stage drops included.
-        values: for each column name the whole column, `[parent rows] f32` or `int64` labels
+        values: for each column name the whole column, read only, `[parent rows] f32` or `int64` labels
             (memory-mapped); empty while only a plan is wanted.
         mode: what the parent's table model says of how its columns are to be read (`eager`, `lazy`, ...).
         sample: by column, values that show where the column lies about, `[any] f32` or `int64` labels. They
@@ -168,7 +168,7 @@ class BlockRequest:
         index: number of the block.
         start: its first row.
         stop: the row after its last.
-        parent_rows: for each foreign key column the parent's row of every row of the block,
+        parent_rows: for each foreign key column, read only, the parent's row of every row of the block,
             `[rows] int64`, -1 where the key is null.
         do: columns held at a value by an intervention, by name (a category at a label).
     """
