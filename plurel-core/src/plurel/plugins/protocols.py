@@ -181,7 +181,7 @@ class NodePlan(Protocol):
         """Values of a block; a row's value depends on that row's inputs and noise only.
 
         Args:
-            inputs: values of the inputs, each `[rows]` f32 or int64 labels, in the request's order; read only.
+            inputs: values of the inputs, each `[rows]` f32 or int64 labels, in order; read only.
             foreign: the parent rows, None in a table without parents.
             noise: `[rows, *noise_shape]`.
 
