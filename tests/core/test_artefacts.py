@@ -13,6 +13,7 @@ from plurel.artefacts import contributions_in, recognise, trace
 from plurel.artefacts.database import DatabaseArtefact
 from plurel.cli import main
 from plurel.errors import DatabaseError, RequestError, UnknownNameError
+from plurel.graph import read_causal_graph
 from plurel.plugins import Entry, Ledger, PluginRow, get_ledger
 from plurel.plugins.records import Artefact
 from plurel.plugins.requests import ArtefactRequest
@@ -78,6 +79,20 @@ def test_a_damaged_file_is_named(
     (shop / file).write_bytes(damage)
     assert main(["inspect", str(shop)]) == 1
     assert file in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("graph", [None, [], {"nodes": [], "edges": [{"source": "a", "target": "b"}]}])
+def test_a_damaged_causal_graph_is_told_with_its_file(
+    shop: Path, graph: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = shop / "plurel.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "causal_graph": graph}))
+    assert main(["inspect", str(shop)]) == 1
+    said = capsys.readouterr().err
+    assert f"{file} is damaged: " in said
+    with pytest.raises(DatabaseError) as refused:
+        read_causal_graph(shop)
+    assert str(refused.value) in said
 
 
 @pytest.mark.parametrize("command", ["inspect", "validate"])

@@ -347,6 +347,19 @@ def read_causal_graph(directory: str | Path) -> CausalGraph:
     said = checked_origin(read_directory(place)) or {}
     if "causal_graph" not in said:
         raise RequestError(f"{place} records no causes: only generated databases do, in their plurel.json")
+    return graph_in(said, place)
+
+
+def graph_in(said: Mapping[str, Any], place: Path) -> CausalGraph:
+    """The causal graph that a `plurel.json` records.
+
+    Args:
+        said: its content, which has one.
+        place: its directory, as errors name it.
+
+    Raises:
+        DatabaseError: where that is no causal graph.
+    """
     try:
         return CausalGraph.from_dict(said["causal_graph"])
     except DatabaseError as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 from plurel.artefacts.contents import Contents, Listing
 from plurel.artefacts.origins import contributions_in, keys_listing
-from plurel.graph import CausalGraph
+from plurel.graph import CausalGraph, graph_in
 from plurel.plugins.requests import ArtefactRequest
 from plurel.relbench_io import (
     DatabaseDirectory,
@@ -41,9 +41,7 @@ class DatabaseArtefact:
         said = checked_origin(directory) or {}
         tables = {name: _table(table) for name, table in directory.tables.items()}
         tasks = {name: _task(task) for name, task in directory.tasks.items()}
-        causes = (
-            summary_of_causes(CausalGraph.from_dict(said["causal_graph"])) if "causal_graph" in said else {}
-        )
+        causes = summary_of_causes(graph_in(said, request.path)) if "causal_graph" in said else {}
         rows = sum(table["rows"] for table in tables.values())
         return Contents(
             summary=f"{directory.name}: {len(tables)} tables, {rows:,} rows, {len(tasks)} tasks; validation "
