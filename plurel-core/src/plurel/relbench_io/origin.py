@@ -90,7 +90,7 @@ def check_origin(directory: DatabaseDirectory, said: Mapping[str, Any]) -> None:
     Raises:
         DatabaseError: with the first difference.
     """
-    for difference in differences(directory.name, directory.tables, said):
+    for difference in differences(directory.path, directory.name, directory.tables, said):
         raise DatabaseError(f"{directory.path / ORIGIN} belongs to another database: {difference}")
 
 
@@ -108,13 +108,16 @@ def check_contents(root: Path, said: Mapping[str, Any]) -> None:
         raise DatabaseError(f"{root / name} {words}")
 
 
-def differences(name: str | None, tables: Mapping[str, KeyedTable], said: Mapping[str, Any]) -> Iterator[str]:
+def differences(
+    root: Path, name: str | None, tables: Mapping[str, KeyedTable], said: Mapping[str, Any]
+) -> Iterator[str]:
     """Where a `plurel.json` differs from the files beside it, in words.
 
     Compared are the name, the tables, their keys, and the rows and columns that the footers tell; what the
     document leaves out is not, and neither is a table whose file cannot be read.
 
     Args:
+        root: the database's directory, as errors name it.
         name: the database's name in its manifest, None where that has none.
         tables: the manifest's tables.
         said: the document.
@@ -126,7 +129,7 @@ def differences(name: str | None, tables: Mapping[str, KeyedTable], said: Mappin
         yield f"it names {said['name']!r}, manifest.yaml {name!r}"
     if "schema" not in said:
         return
-    described = _described(said["schema"])
+    described = _described(root, said["schema"])
     for table in sorted(described.keys() ^ tables.keys()):
         yield f"only {ORIGIN if table in described else 'manifest.yaml'} has a table {table!r}"
     for table in described:
@@ -141,7 +144,7 @@ def differences(name: str | None, tables: Mapping[str, KeyedTable], said: Mappin
                 yield f"{table!r} has {what} {value!r} there, {here!r} here"
 
 
-def _described(schema: Any) -> dict[str, dict[str, Any]]:
+def _described(root: Path, schema: Any) -> dict[str, dict[str, Any]]:
     """What there is to compare of each table of a schema."""
     try:
         return {
@@ -156,7 +159,7 @@ def _described(schema: Any) -> dict[str, dict[str, Any]]:
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise DatabaseError(
-            f"{ORIGIN} is damaged: its schema must list tables with rows, keys and columns"
+            f"{root / ORIGIN} is damaged: its schema must list tables with rows, keys and columns"
         ) from error
 
 

@@ -22,7 +22,7 @@ def check_origin(root: Path, database: Database | None, breaches: Breaches) -> N
         if said is None:
             return
         if database is not None:
-            for words in differences(database.name, database.tables, said):
+            for words in differences(root, database.name, database.tables, said):
                 breaches.add("origin", ORIGIN, f"belongs to another database: {words}")
         for file, words in changed(root, said):
             breaches.add("checksum", file, words)
