@@ -126,3 +126,12 @@ def test_an_import_into_a_place_that_is_taken_ends_before_any_work(
     assert (
         capsys.readouterr().err == f"error: {tmp_path} is already there; remove it or choose another --out\n"
     )
+
+
+def test_an_import_into_a_database_ends_before_any_work(
+    kept_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["import", "nycflights13", "--out", str(kept_shop / "flights")]) == 2
+    said = capsys.readouterr().err
+    assert f"lies in the database {kept_shop}, which holds its own files only; choose another --out" in said
+    assert not (kept_shop / "flights").exists()

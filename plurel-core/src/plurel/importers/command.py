@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from plurel.artefacts.origins import grouped, keys_listing
 from plurel.cli.output import Reporter, reporter
 from plurel.importers.run import run_importer
-from plurel.places import refuse_taken
+from plurel.places import refuse_inside, refuse_taken
 from plurel.plugins import get_ledger
 from plurel.plugins.requests import ImportRequest
 from plurel.relbench_io import DatabaseDirectory, read_directory, read_origin
@@ -38,6 +38,7 @@ def import_source(
     say = reporter(json=json)
     importer = get_ledger().find("importers", name)
     refuse_taken(out, another="--out")
+    refuse_inside(out, "choose another --out")
     with say.progress(f"importing {name}"):
         directory = read_directory(run_importer(importer, ImportRequest(out=out, source=source)))
     facts = read_origin(directory.path) or {}
