@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plurel.generation.batch import _first_difference
+from plurel.generation.identity import first_difference
 
 documents = st.recursive(
     st.none() | st.integers() | st.text(max_size=3),
@@ -17,7 +17,7 @@ documents = st.recursive(
 
 @given(one=documents, other=documents)
 def test_documents_differ_somewhere_exactly_where_they_are_not_equal(one, other):
-    assert (_first_difference(one, other) is None) == (one == other)
+    assert (first_difference(one, other) is None) == (one == other)
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_documents_differ_somewhere_exactly_where_they_are_not_equal(one, other)
     ],
 )
 def test_the_first_difference_names_its_place(wanted, found, words):
-    assert _first_difference(wanted, found) == words
+    assert first_difference(wanted, found) == words

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +17,7 @@ import pytest
 
 from plurel import Choices, Config
 from plurel.cli import main
-from plurel.generation import batch
+from plurel.generation import batch, record
 from plurel.generation.batch import make, plan
 from plurel.generation.record import RECORD
 from plurel.places import held
@@ -74,10 +76,42 @@ def test_the_record_of_runs_says_what_made_which_bytes(tmp_path, capsys):
     for name, entry in said["databases"].items():
         origin = (tmp_path / name / "plurel.json").read_bytes()
         assert entry["sha256"] == hashlib.sha256(origin).hexdigest()
+        assert entry["computed_by"] == json.loads(origin)["computed_by"]
     assert Config.from_dict(said["config"]).database_params.num_tables_choices == Choices.constant(2)
     assert said["contributions"]
-    assert said["computed_by"]["numpy"]
     assert "failed" not in said
+
+
+def test_a_directory_holds_databases_of_one_config_whatever_their_seeds(tmp_path, capsys):
+    assert generate(capsys, "--out", tmp_path)[0] == 0
+    before = (tmp_path / RECORD).read_text()
+    other = ("--out", tmp_path, "--seed-offset", 5, "--set", "val_split=0.7")
+    code, out, said = generate(capsys, *other)
+    assert (code, out) == (2, "")
+    assert f"{tmp_path} holds databases of another config, rel-synthetic-0 among them" in said
+    assert "found 0.8 where this run has 0.7 @ $.config.val_split; choose another --out" in said
+    assert (tmp_path / RECORD).read_text() == before
+    assert {path.name for path in tmp_path.iterdir()} == {RECORD, "rel-synthetic-0"}
+    shutil.rmtree(tmp_path / "rel-synthetic-0")
+    assert generate(capsys, *other)[0] == 0
+    assert list(json.loads((tmp_path / RECORD).read_text())["databases"]) == ["rel-synthetic-5"]
+
+
+def test_newer_libraries_and_versions_of_contributions_leave_databases_on_record(
+    tmp_path, capsys, monkeypatch
+):
+    assert generate(capsys, "--out", tmp_path)[0] == 0
+    said = json.loads((tmp_path / RECORD).read_text())
+    first = said["databases"]["rel-synthetic-0"]
+    for one in said["contributions"]:
+        one["version"] = "0.0.1"
+    (tmp_path / RECORD).write_text(json.dumps(said))
+    newer = {**first["computed_by"], "numpy": "99.0"}
+    monkeypatch.setattr(batch, "computed_by", lambda: newer)
+    assert generate(capsys, "--out", tmp_path, "--seed-offset", 5)[0] == 0
+    databases = json.loads((tmp_path / RECORD).read_text())["databases"]
+    assert databases["rel-synthetic-0"] == first
+    assert databases["rel-synthetic-5"]["computed_by"] == newer
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"databases": []}', "\0"])
@@ -112,6 +146,35 @@ def test_a_database_that_fails_is_named_with_its_seed_and_the_others_are_made(tm
         [True, False, True, False],
     )
     assert "failed" not in json.loads((tmp_path / RECORD).read_text())
+
+
+def test_one_that_fails_among_others_that_are_there_is_told_like_any(tmp_path, capsys, monkeypatch):
+    def fails(job, **_):
+        raise ZeroDivisionError(f"nothing to divide by in {job.seed}")
+
+    assert generate(capsys, "--out", tmp_path)[0] == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "make", fails)
+        code, words, said = generate(capsys, "--out", tmp_path, "--num-dbs", 2, "--json")
+    document = json.loads(words)
+    assert code == 1
+    assert [(each["seed"], each["reused"]) for each in document["databases"]] == [(0, True)]
+    assert [each["name"] for each in document["failed"]] == ["rel-synthetic-1"]
+    assert "error: 1 of 2 databases failed: rel-synthetic-1 (seed 1: " in said
+    failed = json.loads((tmp_path / RECORD).read_text())["failed"]
+    assert failed["rel-synthetic-1"]["seed"] == 1
+    assert generate(capsys, "--out", tmp_path, "--seed-offset", 5)[0] == 0
+    assert json.loads((tmp_path / RECORD).read_text())["failed"] == failed  # until a run makes it
+
+
+def test_a_record_that_cannot_be_written_is_told_by_name(tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(record, "write_whole", full)
+    code, _, said = generate(capsys, "--out", tmp_path)
+    assert code == 1
+    assert f"{tmp_path / RECORD} could not be written: No space left on device" in said
 
 
 def test_databases_go_into_no_database_and_no_store(tmp_path, capsys):
@@ -253,9 +316,10 @@ def test_an_interrupt_ends_with_130_and_leaves_whole_databases_only(tmp_path, ca
     assert process.returncode == 130
     assert "interrupted" in rest
     assert "Traceback" not in rest
-    left = {path.name for path in tmp_path.iterdir()}
+    left = {path.name for path in tmp_path.iterdir()} - {RECORD}
     assert 1 <= len(left) < 40
     assert left <= {f"rel-synthetic-{seed}" for seed in range(40)}
+    assert json.loads((tmp_path / RECORD).read_text())["databases"].keys() == left
     assert generate(capsys, "--out", tmp_path, "--num-dbs", len(left))[0] == 0
 
 

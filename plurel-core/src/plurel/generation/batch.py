@@ -5,13 +5,12 @@ Not here: one database (`plurel.dataset`) and the command line (`generation.comm
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import evolve, frozen
 
@@ -19,8 +18,17 @@ from plurel.artefacts import Origin, contributions_in, trace
 from plurel.cli.errors import paragraph
 from plurel.config import Config, ResolvedConfig, resolve
 from plurel.errors import DatabaseError, GenerationError, RequestError, UnknownNameError
+from plurel.generation.identity import config_difference
+from plurel.generation.manifest import FORMAT_VERSION, computed_by
 from plurel.places import refuse_taken
 from plurel.plugins import get_ledger
+
+RowsMade: TypeAlias = Callable[[str, int], None]
+"""Is told a table's name and how many more of its rows are made, perhaps on several threads."""
+
+
+def _untold(table: str, rows: int) -> None:
+    """Nobody is told."""
 
 
 @frozen(kw_only=True)
@@ -50,6 +58,7 @@ class Made:
         tables: number of tables.
         rows: number of rows in all tables.
         tasks: names of its tasks.
+        computed_by: what its values went through, with versions.
         reused: whether an earlier run had made it.
     """
 
@@ -58,6 +67,7 @@ class Made:
     tables: int
     rows: int
     tasks: tuple[str, ...]
+    computed_by: Mapping[str, str]
     reused: bool = False
 
 
@@ -100,19 +110,9 @@ def plan(out: Path, config: Config, seeds: Sequence[int]) -> tuple[list[Job], li
     return jobs, made
 
 
-def refuse_inside(out: Path) -> None:
-    """Refuse a place for databases that lies in a database or a store, which hold their own files only.
-
-    Raises:
-        RequestError: where it does.
-    """
-    place = Path(os.path.realpath(out))
-    for folder in (place, *place.parents):
-        for what, signs in (("database", ("manifest.yaml", "db")), ("store", ("store.json",))):
-            if all((folder / sign).exists() for sign in signs):
-                raise RequestError(
-                    f"{out} lies in the {what} {folder}, which holds its own files only; choose another --out"
-                )
+def finished(jobs: Sequence[Job], resolved: ResolvedConfig) -> list[Made]:
+    """The databases of some jobs that are there, whole, whoever was told of it."""
+    return [take_over(job.path, job.seed, resolved) for job in jobs if job.path.exists()]
 
 
 def with_threads(jobs: Sequence[Job], processes: int) -> list[Job]:
@@ -121,12 +121,12 @@ def with_threads(jobs: Sequence[Job], processes: int) -> list[Job]:
     return [evolve(job, threads=threads) for job in jobs]
 
 
-def make(job: Job, progress: Callable[[str, int], None] = lambda *_: None) -> Made:
+def make(job: Job, progress: RowsMade = _untold) -> Made:
     """Make one database and write its directory.
 
     Args:
         job: the database.
-        progress: told a table's name and how many more of its rows are made, perhaps on several threads.
+        progress: told of its rows.
 
     Raises:
         GenerationError: where a contribution breaks its contract, or the disk is full.
@@ -154,13 +154,14 @@ def make(job: Job, progress: Callable[[str, int], None] = lambda *_: None) -> Ma
         tables=len(dataset.schema),
         rows=sum(table.rows for table in dataset.schema),
         tasks=tuple(task.name for task in dataset.tasks),
+        computed_by=computed_by(),
     )
 
 
-def make_or_tell(job: Job) -> Made | Failed:
-    """Make one database of many; a failure is this one's alone."""
+def make_or_tell(job: Job, progress: RowsMade = _untold) -> Made | Failed:
+    """Make one database of many, as `make` does; a failure is this one's alone."""
     try:
-        return make(job)
+        return make(job, progress=progress)
     except Exception as error:
         return Failed(seed=job.seed, path=job.path, reason=paragraph(error))
 
@@ -178,7 +179,6 @@ def take_over(path: Path, seed: int, resolved: ResolvedConfig, *, another: str =
         RequestError: where it is another database, or none.
         DatabaseError: where it is damaged.
     """
-    from plurel.generation.manifest import config_identity
     from plurel.relbench_io import read_directory
     from plurel.relbench_io.footers import read_footer
     from plurel.relbench_io.origin import check_contents, check_origin
@@ -188,12 +188,7 @@ def take_over(path: Path, seed: int, resolved: ResolvedConfig, *, another: str =
         directory = read_directory(path)
         check_origin(directory, said)
     _check_revisions(path, said, another)
-    config = said.get("config")
-    if isinstance(config, dict):  # a preset is a record of where values came from; the values are compared
-        config = {name: value for name, value in config.items() if name != "preset"}
-    wanted = _without_versions(json.loads(json.dumps({"seed": seed, **config_identity(resolved)})))
-    found = _without_versions({**said, "config": config})
-    changed = _first_difference(wanted, {name: found.get(name) for name in wanted})
+    changed = config_difference(resolved, said, seed=seed, format_version=FORMAT_VERSION)
     if changed is not None:
         raise RequestError(
             f"{path} was generated from another config: {changed}; choose another {another}, or remove it to "
@@ -208,6 +203,7 @@ def take_over(path: Path, seed: int, resolved: ResolvedConfig, *, another: str =
         tables=len(directory.tables),
         rows=rows,
         tasks=tuple(directory.tasks),
+        computed_by=said.get("computed_by", {}),
         reused=True,
     )
 
@@ -263,15 +259,6 @@ def _origins(path: Path, said: dict[str, Any]) -> list[Origin]:
     return trace(contributions_in(said, path), get_ledger(), path / "plurel.json")
 
 
-def _without_versions(said: dict[str, Any]) -> dict[str, Any]:
-    """The document without its contributions' versions: equal revisions promise equal values."""
-    contributions = [
-        {name: value for name, value in one.items() if name != "version"}
-        for one in said.get("contributions") or ()
-    ]
-    return {**said, "contributions": contributions}
-
-
 def _said(path: Path, another: str = "--out") -> dict[str, Any]:
     """What a generated database says of itself."""
     from plurel.relbench_io import read_origin
@@ -283,18 +270,3 @@ def _said(path: Path, another: str = "--out") -> dict[str, Any]:
             f"{path} is there but holds no generated database; remove it or choose another {another}"
         )
     return said
-
-
-def _first_difference(wanted: Any, found: Any, path: str = "$") -> str | None:
-    """Where two JSON documents differ first, in words; None where they do not."""
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        for name in sorted(wanted.keys() ^ found.keys()):
-            return f"only {'this run' if name in wanted else 'the directory'} has {name!r} @ {path}"
-        steps = [(f"{path}.{name}", wanted[name], found[name]) for name in wanted]
-    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        pairs = zip(wanted, found, strict=True)
-        steps = [(f"{path}[{place}]", *pair) for place, pair in enumerate(pairs)]
-    else:
-        return None if wanted == found else f"found {found!r} where this run has {wanted!r} @ {path}"
-    differences = (_first_difference(one, other, step) for step, one, other in steps)
-    return next((words for words in differences if words is not None), None)

@@ -19,23 +19,25 @@ from plurel.cli.config import load
 from plurel.cli.frame import find_command
 from plurel.cli.numbers import whole
 from plurel.cli.output import Progress, reporter
+from plurel.errors import PlurelError
 from plurel.generation.batch import (
     Failed,
     Job,
     Made,
+    finished,
     make,
     make_or_tell,
     plan,
-    refuse_inside,
     resolve_for,
     with_threads,
 )
 from plurel.generation.executor import Processes, available_cores
-from plurel.generation.record import RECORD, write_record
-from plurel.places import held
+from plurel.generation.record import RECORD, read_earlier, write_record
+from plurel.places import held, refuse_inside
 from plurel.plugins import get_ledger
 
 if TYPE_CHECKING:
+    from plurel.config import ResolvedConfig
     from plurel.plugins.protocols import Executor
 
 app = App(name="generate", help="Generate relational databases from a config and seeds.")
@@ -87,26 +89,30 @@ def generate(
     runner = ledger.find("executors", executor).build(params)
     chosen = load(config, preset, assignments)
     seeds = range(seed_offset, seed_offset + num_dbs)
-    refuse_inside(out)
+    refuse_inside(out, "choose another --out")
     resolved = resolve_for(out, chosen, seeds)  # a config that is wrong makes no directory
     failed: list[Failed] = []
     with held(out, "databases"):
         jobs, made = plan(out, chosen, seeds)
+        read_earlier(out, resolved)  # a directory of another config is refused before any work
         if made:
             say.say(f"{len(made)} of {num_dbs} databases are there already")
         if jobs:
             jobs = with_threads(jobs, num_proc or available_cores())
-            with say.progress("generating databases", len(jobs)) as bar:
+            with (
+                _recording(out, resolved, jobs, made, failed),
+                say.progress("generating databases", len(jobs)) as bar,
+            ):
                 started, rows = time.monotonic(), 0
-                for ended in _run(runner, jobs, bar):
+                for ended in _run(runner, jobs, bar, alone=num_dbs == 1):
                     if isinstance(ended, Failed):
                         failed.append(ended)
                         bar.advance(words=f"failed: {ended.path.name}, seed {ended.seed}: {ended.reason}")
                         continue
                     made.append(ended)
                     rows += ended.rows
-                    rate = rows / (time.monotonic() - started)
-                    bar.advance(words=f"generated {ended.path.name}, {rows:,} rows, {rate:,.0f} a second")
+                    rate = _rate(rows, started)
+                    bar.advance(words=f"generated {ended.path.name}, {ended.rows:,} rows, {rate} overall")
         made.sort(key=lambda database: database.seed)
         failed.sort(key=lambda database: database.seed)
         write_record(out, resolved, made, failed)
@@ -140,14 +146,35 @@ def generate(
     return 1 if failed else 0
 
 
-def _run(runner: Executor, jobs: list[Job], bar: Progress) -> Iterator[Made | Failed]:
-    """The databases as they come; the failure of a single one is raised as it is."""
-    if len(jobs) == 1 and isinstance(runner, Processes):
-        yield make(jobs[0], _Rows(bar, jobs[0].path.name).made)
-    elif len(jobs) == 1:
-        yield from runner.map(make, jobs)
+def _run(runner: Executor, jobs: list[Job], bar: Progress, *, alone: bool) -> Iterator[Made | Failed]:
+    """The databases as they come; the failure of one that was asked for alone is raised as it is."""
+    work = make if alone else make_or_tell
+    if len(jobs) == 1 and isinstance(
+        runner, Processes
+    ):  # which would do it in this process, and tell nothing
+        yield work(jobs[0], _Rows(bar, jobs[0].path.name).made)
     else:
-        yield from runner.map(make_or_tell, jobs)
+        yield from runner.map(work, jobs)
+
+
+@contextlib.contextmanager
+def _recording(
+    out: Path, resolved: ResolvedConfig, jobs: list[Job], there: list[Made], failed: list[Failed]
+) -> Iterator[None]:
+    """Whatever ends the work early, the databases that are finished by then are on record."""
+    there = list(there)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(PlurelError, OSError):  # the reason for the end is what a person must read
+            made = there + finished(jobs, resolved)
+            if made or failed:
+                write_record(out, resolved, made, failed)
+        raise
+
+
+def _rate(rows: int, started: float) -> str:
+    return f"{rows / max(time.monotonic() - started, 1e-3):,.0f} a second"
 
 
 class _Rows:
@@ -160,8 +187,8 @@ class _Rows:
     def made(self, table: str, rows: int) -> None:
         """Some more rows of a table are made; threads that tell so at once may lose a count."""
         self.rows += rows
-        rate = self.rows / max(time.monotonic() - self.started, 1e-3)
-        self.bar.note(f"generating {self.name}: {table}, {self.rows:,} rows, {rate:,.0f} a second")
+        rate = _rate(self.rows, self.started)
+        self.bar.note(f"generating {self.name}: {table}, {self.rows:,} rows, {rate}")
 
 
 def _failures(failed: list[Failed], of: int) -> str:
