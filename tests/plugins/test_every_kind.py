@@ -102,7 +102,7 @@ def test_the_database_names_what_made_it(run: Place) -> None:
         ("initializers", "rademacher"): 1,
         ("layouts", "chain"): 1,
         ("links", "popular"): 1,
-        ("mechanisms", "linear"): 2,
+        ("mechanisms", "weighted"): 2,
         ("noises", "laplace"): 1,
         ("sources", "sawtooth"): 1,
         ("table_models", "mixture"): 1,
@@ -112,7 +112,7 @@ def test_the_database_names_what_made_it(run: Place) -> None:
     }
     assert manifest["config"]["preset"] == {"name": "every_kind", "dist": DIST, "revision": 4}
     mechanisms = {node["mechanism"] for node in manifest["causal_graph"]["nodes"]}
-    assert mechanisms == {"plurel-scm:mlp", f"{DIST}:linear", f"{DIST}:sawtooth", f"{DIST}:mixture"}
+    assert mechanisms == {"plurel-scm:mlp", f"{DIST}:weighted", f"{DIST}:sawtooth", f"{DIST}:mixture"}
     tables = manifest["columns"].values()
     assert {table["table_model"] for table in tables} == {"plurel-scm:scm", f"{DIST}:mixture"}
     columns = [column for table in tables for column in table["columns"].values()]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 DIST = "plurel-test-every-kind"
-MECHANISMS = {"plurel-scm:mlp", "plurel-scm:linear", "plurel-scm:trees", f"{DIST}:linear"}
+MECHANISMS = {"plurel-scm:mlp", "plurel-scm:linear", "plurel-scm:trees", f"{DIST}:weighted"}
 CONFIG = f"""
 database_params:
   num_tables_choices: 5
@@ -25,7 +25,7 @@ scm_params:
   propagation_mode_choices: type_eager
   mechanism_choices:
     kind: set
-    value: [mlp, plurel-scm:linear, {{name: trees, depth: 4}}, "{DIST}:linear"]
+    value: [mlp, plurel-scm:linear, {{name: trees, depth: 4}}, "{DIST}:weighted"]
 """
 GROUPS = 8
 CHANCE, STRONG = 0.02, 0.3

@@ -194,7 +194,7 @@ def plurel_mechanisms() -> Iterable[records.Mechanism]:
         ...         return sum((weight * x for weight, x in zip(self.weights, inputs)), start=noise)
         >>> @hookimpl
         ... def plurel_mechanisms():
-        ...     yield records.Mechanism(name="linear", summary="A weighted sum and noise", factory=Linear)
+        ...     yield records.Mechanism(name="weighted", summary="A weighted sum and noise", factory=Linear)
 
         >>> import numpy as np
         >>> from plurel.plugins.requests import MechanismRequest, NodeInput

@@ -19,7 +19,7 @@ class TestChain(LayoutContract):
 class TestLinear(MechanismContract):
     @pytest.fixture
     def contribution(self) -> str:
-        return "plurel-test-every-kind:linear"
+        return "weighted"
 
     @pytest.fixture
     def params(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ F32: TypeAlias = NDArray[np.float32]
 
 @frozen(kw_only=True)
 class LinearParams:
-    """Parameters of `linear`.
+    """Parameters of `weighted`.
 
     Attributes:
         gain: what the weighted sum is multiplied by.

@@ -59,7 +59,7 @@ def plurel_table_models() -> Iterable[records.TableModel]:
 def plurel_mechanisms() -> Iterable[records.Mechanism]:
     """Functions of causal nodes."""
     yield records.Mechanism(
-        name="linear",
+        name="weighted",
         summary="An activation of a weighted sum",
         config=f"{_HERE}.nodes:LinearParams",
         factory=f"{_HERE}.nodes:Linear",

@@ -23,7 +23,7 @@ def every_kind() -> Config:
         ),
         scm_params=SCMParams(
             scm_layout_choices=Choices("set", [{"name": "chain", "jumps": 0.5}]),
-            mechanism_choices=Choices("set", ["plurel-test-every-kind:linear", "mlp"]),
+            mechanism_choices=Choices("set", ["weighted", "mlp"]),
             activation_choices=Choices("set", ["bump", "tanh"]),
             propagation_agg_choices="mean",
             initialization_choices="rademacher",
