@@ -97,18 +97,26 @@ def blamed(who: str) -> Iterator[None]:
         raise FaultError(who, reason(error), failed=True) from error
 
 
-def checked(who: str, values: Any, shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
+def checked(
+    who: str, values: Any, shape: tuple[int, ...], dtype: Any = np.float32, meaning: str = ""
+) -> NDArray[Any]:
     """An array that a contribution gave, as one that may be written into.
+
+    Args:
+        who: the contribution.
+        values: what it gave.
+        shape: what it should have.
+        dtype: the type it should have.
+        meaning: what the values stand for, where the type alone does not tell.
 
     Raises:
         FaultError: unless it has exactly this shape and type.
     """
+    wanted = f"expected shape {shape} of {np.dtype(dtype)}{meaning}"
     if type(values) is not np.ndarray:  # a masked array, say, adds up in other ways
-        raise FaultError(who, f"expected shape {shape} of {np.dtype(dtype)}, got a {type(values).__name__}")
+        raise FaultError(who, f"{wanted}, got a {type(values).__name__}")
     if values.shape != shape or values.dtype != dtype:
-        raise FaultError(
-            who, f"expected shape {shape} of {np.dtype(dtype)}, got shape {values.shape} of {values.dtype}"
-        )
+        raise FaultError(who, f"{wanted}, got shape {values.shape} of {values.dtype}")
     return values if values.flags.writeable else values.copy()
 
 
@@ -120,7 +128,8 @@ def checked_column(who: str, values: Any, rows: int, categories: int | None) -> 
     """
     if categories is None:
         return checked(who, values, (rows,))
-    column = checked(who, values, (rows,), np.int64)
+    labels = f" (the labels 0..{categories - 1} of a category)"
+    column = checked(who, values, (rows,), np.int64, labels)
     if rows and not (column.min() >= 0 and column.max() < categories):
         raise FaultError(who, f"expected labels 0..{categories - 1}, got {column.min()}..{column.max()}")
     return column
