@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 FOLDER = Path(os.environ["PLUREL_COMPAT"])
-NAMES = sorted(file.stem for file in FOLDER.glob("*.json"))
+NAMES = sorted(file.parent.name for file in FOLDER.glob("*/manifest.yaml"))
 TOLD: dict[str, Any] = {name: json.loads((FOLDER / f"{name}.json").read_text()) for name in NAMES}
 TASKS = [(name, task) for name in NAMES for task in TOLD[name]["tasks"]]
 MAJOR = int(metadata.version("relbench").split(".")[0])
