@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from plurel_sampler import _native
+from plurel_sampler._ready import _native
 
 ATTENTION_KINDS = ("column", "feature", "neighbour")
 """The kinds of attention by the numbers that a plan gives them."""

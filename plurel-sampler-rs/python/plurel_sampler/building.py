@@ -15,8 +15,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from plurel_sampler import _native
 from plurel_sampler._checks import check
+from plurel_sampler._ready import _native
 from plurel_sampler._sources import ParquetSource, source
 from plurel_sampler.errors import BuildError
 from plurel_sampler.records import Embedder, Table, Task

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from plurel_sampler import _native
 from plurel_sampler._checks import check, check_range
+from plurel_sampler._ready import _native
 from plurel_sampler.errors import BuildError
 
 

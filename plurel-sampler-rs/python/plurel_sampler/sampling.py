@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from plurel_sampler import _native
 from plurel_sampler._checks import check, check_range
+from plurel_sampler._ready import _native
 from plurel_sampler.attention import AttentionPlan
 from plurel_sampler.errors import ContextError
 from plurel_sampler.records import ContextConfig, Split, Target

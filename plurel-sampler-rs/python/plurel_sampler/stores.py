@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from plurel_sampler import _native
 from plurel_sampler._checks import check
+from plurel_sampler._ready import _native
 from plurel_sampler.errors import ContextError, StoreFormatError
 from plurel_sampler.records import Embedder, Encoding, Split, TaskType
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from plurel_sampler import _native
+from plurel_sampler._ready import _native
 from plurel_sampler.errors import StoreError
 
 
